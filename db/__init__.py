@@ -1,0 +1,1 @@
+"""The case store: SQLite through SQLAlchemy. No session object leaves this room."""

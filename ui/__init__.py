@@ -1,0 +1,1 @@
+"""Command line and desktop app: the composition roots, and the windows they open."""

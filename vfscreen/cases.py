@@ -1,0 +1,165 @@
+"""What the store hands out and takes in: plain values, no session objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from vfscreen.findings import Finding, Reading, SeriesFacts, Vertebra
+
+
+class Split(StrEnum):
+    """Where a patient's labels go; drawn once at first import and stored for ever."""
+
+    TRAIN = "train"
+    HELD_OUT = "held_out"
+    TEST = "test"
+
+
+class CaseState(StrEnum):
+    """How far a reader is with a case."""
+
+    NEW = "new"
+    BEGUN = "begun"
+    DONE = "done"
+    CANNOT_READ = "cannot_read"
+    LOOK_AGAIN = "look_again"
+
+
+class GeometrySource(StrEnum):
+    """Who placed a geometry version."""
+
+    LOCALISER = "localiser"
+    READER = "reader"
+    MASK = "mask"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSeries:
+    """A series at the door of the store: where it lies on disk, what is known of it, what must be said of it.
+
+    `source` is the file, or the folder of its slices; `files` the slices themselves (one for NIfTI and the like).
+    """
+
+    source: Path
+    files: tuple[Path, ...]
+    facts: SeriesFacts
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One line of the worklist, for one reader.
+
+    `suspicion` is the highest P(grade >= 2) of the active model, None until it has seen the case; it must not be
+    shown in read mode. `graded` counts whole bodies with this reader's grade (or reason), `bodies` all whole ones.
+    """
+
+    series_id: str
+    pseudonym: str
+    study_date: str
+    description: str
+    levels: str
+    state: CaseState
+    graded: int
+    bodies: int
+    warnings: tuple[str, ...] = ()
+    suspicion: float | None = None
+    suggested_levels: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body of a series with its present geometry."""
+
+    body_id: str
+    geometry_version: int
+    source: GeometrySource
+    vertebra: Vertebra
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything the reading room needs to open a case, for one reader.
+
+    `findings` (by body id) are what the active model said last; `readings` (by body id) the reader's present ones:
+    the last unsuperseded, withdrawn ones left out; `first_readings` the last unsuperseded of phase *first*.
+    """
+
+    series_id: str
+    source: Path
+    files: tuple[Path, ...]
+    facts: SeriesFacts
+    warnings: tuple[str, ...]
+    bodies: tuple[Body, ...]
+    findings: dict[str, Finding]
+    readings: dict[str, Reading]
+    first_readings: dict[str, Reading]
+    revealed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo (or redo) touched, so that the screen can go back there; `reading` is what stands there now."""
+
+    series_id: str
+    body_id: str
+    reading: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledBody:
+    """One body with the first readings that may train or test: all readers', unsuperseded.
+
+    `vertebra` is the geometry that they were read on.
+    """
+
+    body_id: str
+    series_id: str
+    pseudonym: str
+    split: Split
+    source: Path
+    files: tuple[Path, ...]
+    vertebra: Vertebra
+    neighbours: tuple[Vertebra, ...]
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model file as the store mirrors it."""
+
+    model_id: str
+    kind: str
+    sha256: str
+    parent: str = ""
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """One retraining and how it ended."""
+
+    started: datetime
+    ended: datetime | None
+    champion: str
+    challenger: str
+    outcome: str
+    reason: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    run_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the audit: hash-chained, append-only."""
+
+    time: datetime
+    who: str
+    what: str
+    about: str
+    details: dict[str, Any]
+    chain: str

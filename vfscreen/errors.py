@@ -1,0 +1,81 @@
+"""The world's faults. Whatever is not a `KnownError` is a bug of ours and is reported as one."""
+
+from __future__ import annotations
+
+
+class KnownError(Exception):
+    """A fault of the world: what happened, to which file or object, and what the user can do; a sentence each."""
+
+    def __init__(self, what: str, where: str, todo: str) -> None:
+        super().__init__(f"{what}: {where}: {todo}")
+        self.what = what
+        self.where = where
+        self.todo = todo
+
+
+class RefusedInput(KnownError):
+    """An input that cannot be screened; the command line answers it with exit code 3."""
+
+
+class NotACt(RefusedInput):
+    """The series is of another modality, or no image at all."""
+
+
+class NotHounsfield(RefusedInput):
+    """The values are not Hounsfield units."""
+
+
+class UnevenSlices(RefusedInput):
+    """Slices are missing, doubled or unevenly spaced."""
+
+
+class MixedStudy(RefusedInput):
+    """The path mixes several patients, or acquisitions that do not make one volume."""
+
+
+class UnsupportedGeometry(RefusedInput):
+    """A stack that is not handled: tilted or not axial, or an affine that is no rigid grid."""
+
+
+class UnreadableFile(RefusedInput):
+    """A file that is damaged, cut short, compressed in a way we cannot decode, or not there."""
+
+
+class NothingToScreen(RefusedInput):
+    """The path holds no CT series at all."""
+
+
+class MaskMismatch(RefusedInput):
+    """A mask that lies on another grid, or has labels that are not known."""
+
+
+class WeightsDamaged(KnownError):
+    """A weights file whose sha256, shape or architecture is not what its card says."""
+
+
+class StoreLocked(KnownError):
+    """The store stayed busy for longer than we wait."""
+
+
+class StoreTooNew(KnownError):
+    """The store was written by a newer vfscreen."""
+
+
+class StoreDamaged(KnownError):
+    """The store's file is not a readable SQLite database."""
+
+
+class DiskFull(KnownError):
+    """There is no room to write."""
+
+
+class NotEnoughLabels(KnownError):
+    """Too few graded patients to train on, or to compare two models on."""
+
+
+class EngineDied(KnownError):
+    """The engine's process ended; it is started again at the next need."""
+
+
+class NoSuchThing(KnownError):
+    """A model, case or folder that was named is not there."""

@@ -1,0 +1,120 @@
+"""What the use cases need from the two adapters, as protocols: models below, the store below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from vfscreen.cases import (
+    Case, CaseRow, Event, GeometrySource, LabelledBody, ModelRow, NewSeries, TrainingRun, Undone,
+)  # fmt: skip
+from vfscreen.findings import Mode, Reading, Refusal, Screening, Suggestion, Vertebra
+from vfscreen.volume import Volume
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and the share that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What a localiser found: bodies from the head down, what it refuses and why, and what the user should know."""
+
+    vertebrae: tuple[Vertebra, ...]
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Localiser(Protocol):
+    """Finds, measures and names the vertebral bodies of a volume."""
+
+    @property
+    def name(self) -> str:
+        """The model's id, as in its card."""
+
+    def locate(self, volume: Volume) -> Located:
+        """Finds every vertebral body that can be seen in the volume."""
+
+
+class Grader(Protocol):
+    """Suggests a grade for bodies whose points are known."""
+
+    @property
+    def name(self) -> str:
+        """The model's id, as in its card."""
+
+    def grade(self, volume: Volume, vertebrae: Sequence[Vertebra]) -> list[Suggestion | None]:
+        """Returns one suggestion a vertebra; None for those without points."""
+
+
+class Engine(Protocol):
+    """The program that screens, behind a pipe or in this process."""
+
+    def screen(self, path: Path, progress: Progress) -> Screening:
+        """Screens one study; raises `KnownError` for what is refused."""
+
+
+class CaseStore(Protocol):
+    """The case store. Every write is one transaction and is on disk when the verb returns."""
+
+    def add_series(self, series: NewSeries) -> tuple[str, bool]:
+        """Takes a series in; returns its id, and whether it is new (same SeriesInstanceUID or sha256: it is not)."""
+
+    def queue(self, model: str) -> list[str]:
+        """Returns the ids of the series that this grader has not screened yet, oldest first."""
+
+    def record_screening(self, series_id: str, screening: Screening) -> None:
+        """Keeps a screening: matches its bodies with the known ones, versions geometry, keeps predictions."""
+
+    def worklist(self, reader: str, mode: Mode) -> list[CaseRow]:
+        """Returns the cases: random but fixed per reader in *read*, by suspicion (unseen first) in *screen*."""
+
+    def case(self, series_id: str, reader: str) -> Case:
+        """Returns everything about one case; raises `NoSuchThing`."""
+
+    def add_geometry(self, body_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> int:
+        """Adds a geometry version to a body and returns its number; the old one stays."""
+
+    def add_body(self, series_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> str:
+        """Adds a body that was missed and returns its id."""
+
+    def store_reading(self, reading: Reading) -> Reading:
+        """Appends a reading, superseding this reader's present one of the same body; returns it with its id."""
+
+    def reveal(self, series_id: str, reader: str, mode: Mode) -> datetime:
+        """Records that the program's opinion on this case was shown to the reader; returns when it first was."""
+
+    def undo(self, reader: str) -> Undone | None:
+        """Takes the reader's last act back by a compensating row; None if there is none left."""
+
+    def redo(self, reader: str) -> Undone | None:
+        """Does the last undone act again; None if another act came in between."""
+
+    def labelled_bodies(self) -> list[LabelledBody]:
+        """Returns every body with a first reading that may train or test."""
+
+    def add_model(self, model: ModelRow) -> None:
+        """Mirrors a model file; a known id with another sha256 is refused."""
+
+    def record_training(self, run: TrainingRun) -> int:
+        """Keeps how a retraining went."""
+
+    def training_runs(self) -> list[TrainingRun]:
+        """Returns all retrainings, newest first."""
+
+    def record_event(self, who: str, what: str, about: str, details: dict[str, Any]) -> None:
+        """Appends an event to the hash-chained audit."""
+
+    def events(self) -> list[Event]:
+        """Returns the audit, oldest first."""
+
+    def all_readings(self) -> list[tuple[str, str, str, Reading]]:
+        """Returns (series id, pseudonym, level, reading) of every reading ever stored, oldest first."""
+
+    def backup(self, target: Path) -> Path:
+        """Writes a checked copy of the store and returns its path."""
+
+    def check(self) -> list[str]:
+        """Returns what is wrong with the store's file, its foreign keys or its audit; empty if nothing is."""
