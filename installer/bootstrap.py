@@ -22,10 +22,10 @@ OLDEST_PYTHON = (3, 11)
 SCREEN = "-screen 0 1920x1080x24"
 
 # The least set that a bare Debian needs for Qt's xcb plug-in and a software OpenGL context; apt pulls in the rest.
-DEBIAN_PACKAGES = (
-    "xvfb xauth libegl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxcb-cursor0 libxcb-icccm4 "
-    "libxcb-keysyms1 libxcb-shape0 libxkbcommon-x11-0 fonts-dejavu-core"
-).split()
+DEBIAN_PACKAGES = [
+    "xvfb", "xauth", "libegl1", "libdbus-1-3", "libfontconfig1", "libglib2.0-0", "libxcb-cursor0", "libxcb-icccm4",
+    "libxcb-keysyms1", "libxcb-shape0", "libxkbcommon-x11-0", "fonts-dejavu-core",
+]  # fmt: skip
 
 
 class BootstrapError(Exception):

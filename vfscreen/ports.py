@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vfscreen.cases import (
-    Case, CaseRow, Event, GeometrySource, LabelledBody, ModelRow, NewSeries, TrainingRun, Undone,
+    Case,
+    CaseRow,
+    Event,
+    GeometrySource,
+    LabelledBody,
+    ModelRow,
+    NewSeries,
+    TrainingRun,
+    Undone,
 )  # fmt: skip
 from vfscreen.findings import Mode, Reading, Refusal, Screening, Suggestion, Vertebra
 from vfscreen.volume import Volume

@@ -39,12 +39,12 @@ class Volume:
     @cached_property
     def spacing_mm(self) -> Float:
         """Distance of neighbouring voxel centres along each array axis, mm; shape (3,)."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0), float)
 
     @cached_property
     def inverse(self) -> Float:
         """The 4x4 matrix from LPS mm to array indices."""
-        return np.linalg.inv(self.affine)
+        return np.asarray(np.linalg.inv(self.affine), float)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -74,7 +74,8 @@ class Volume:
         """Says for points (..., 3) whether they lie inside, at least `margin_mm` from every face; (...,)."""
         indices = self.indices_of(points_lps_mm)
         margin = margin_mm / self.spacing_mm
-        return np.all((indices >= margin) & (indices <= np.array(self.shape) - 1 - margin), axis=-1)
+        inside = (indices >= margin) & (indices <= np.array(self.shape) - 1 - margin)
+        return np.asarray(inside.all(axis=-1), bool)
 
 
 def anatomical_axes(affine: Float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
