@@ -1,0 +1,1 @@
+"""Ways out: pictures and tables of what was found and read."""
