@@ -79,3 +79,11 @@ class EngineDied(KnownError):
 
 class NoSuchThing(KnownError):
     """A model, case or folder that was named is not there."""
+
+
+class TrainerDied(KnownError):
+    """The trainer's process ended before it was done; the model in use is what it was."""
+
+
+class ModelRefused(KnownError):
+    """A model file that cannot be taken in, put to use or gone back to."""

@@ -1,0 +1,249 @@
+"""The window's side of the engine: one request at a time, the rest in a queue; started on need, again if it dies.
+
+No Qt here: answers come as futures that are fulfilled in a reader thread; views wrap them in signals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ui.child_process import ChildProcess, Json, own_command
+from vfscreen.errors import EngineDied
+from vfscreen.findings import Screening, Suggestion, Vertebra
+from vfscreen.ports import Progress
+from vfscreen.wire import error_from_wire, screening_from_wire, suggestion_from_wire, vertebra_to_wire
+
+
+class EngineBug(Exception):
+    """Something of ours broke in a child process; the text is the report, without patient data."""
+
+
+class Cancelled(Exception):
+    """The request was taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which model files to use; None is the one that came with the program."""
+
+    localiser: Path | None = None
+    grader: Path | None = None
+
+
+BUNDLED = ModelChoice()
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    number: int
+    message: Json
+    read: Callable[[Any], Any]
+    progress: Progress
+    future: Future[Any] = field(default_factory=Future)
+
+
+def _silent(_doing: str, _share: float) -> None:
+    """Progress that nobody follows."""
+
+
+class EngineClient:
+    """Asks the engine. Futures raise `KnownError` (refused, damaged weights, `EngineDied`), `EngineBug`, `Cancelled`.
+
+    Callbacks of futures and `on_progress` run in a reader thread.
+    """
+
+    def __init__(self, command: Sequence[str] | None = None) -> None:
+        self._command = list(command or own_command("engine"))
+        self._lock = threading.RLock()
+        self._numbers = itertools.count(1)
+        self._waiting: deque[_Request] = deque()
+        self._current: _Request | None = None
+        self._child: ChildProcess | None = None
+        self._closed = False
+
+    def screen(
+        self,
+        path: Path,
+        *,
+        files: Sequence[Path] = (),
+        models: ModelChoice = BUNDLED,
+        on_progress: Progress = _silent,
+        urgent: bool = False,
+    ) -> Future[Screening]:
+        """Screens one study; `files`, if given, are the slices of the one series in a folder that is meant."""
+        message = {"verb": "screen", **_source(path, files), **_models(models)}
+        return self._ask(message, screening_from_wire, on_progress, urgent)
+
+    def grade(
+        self,
+        path: Path,
+        vertebrae: Sequence[Vertebra],
+        *,
+        files: Sequence[Path] = (),
+        models: ModelChoice = BUNDLED,
+        urgent: bool = True,
+    ) -> Future[list[Suggestion | None]]:
+        """Grades bodies whose points are known, in their order; None for those without points."""
+        message = {
+            "verb": "grade",
+            **_source(path, files),
+            **_models(models),
+            "vertebrae": [vertebra_to_wire(body) for body in vertebrae],
+        }
+        return self._ask(message, _suggestions, _silent, urgent)
+
+    def embed(
+        self,
+        path: Path,
+        vertebrae: Sequence[Vertebra],
+        *,
+        files: Sequence[Path] = (),
+        models: ModelChoice = BUNDLED,
+    ) -> Future[list[NDArray[np.float32] | None]]:
+        """Returns the (128,) embedding of each body, None for those without points."""
+        message = {
+            "verb": "embed",
+            **_source(path, files),
+            **_models(models),
+            "vertebrae": [vertebra_to_wire(body) for body in vertebrae],
+        }
+        return self._ask(message, _embeddings, _silent, urgent=False)
+
+    def cancel(self, future: Future[Any]) -> None:
+        """Takes a request back: its future raises `Cancelled` at once; the engine stops at its next stage."""
+        with self._lock:
+            request = next((r for r in (self._current, *self._waiting) if r and r.future is future), None)
+            if request is None:
+                return
+            if request is self._current:
+                assert self._child is not None
+                self._child.send({"verb": "cancel", "id": request.number})
+            else:
+                self._waiting.remove(request)
+        _settle(request, Cancelled())
+
+    def close(self) -> None:
+        """Ends the engine and takes every open request back."""
+        with self._lock:
+            self._closed = True
+            child, self._child = self._child, None
+            left = [request for request in (self._current, *self._waiting) if request]
+            self._current = None
+            self._waiting.clear()
+        for request in left:
+            _settle(request, Cancelled())
+        if child is not None:
+            child.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process id, None while it is not running."""
+        with self._lock:
+            return None if self._child is None else self._child.pid
+
+    def _ask(
+        self, message: Json, read: Callable[[Any], Any], progress: Progress, urgent: bool
+    ) -> Future[Any]:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the engine's client is closed")
+            number = next(self._numbers)
+            request = _Request(number, message | {"id": number}, read, progress)
+            (self._waiting.appendleft if urgent else self._waiting.append)(request)
+            self._send_next()
+        return request.future
+
+    def _send_next(self) -> None:
+        """Sends the first waiting request if none is under way; called with the lock held."""
+        while self._current is None and self._waiting:
+            request = self._waiting.popleft()
+            try:
+                if self._child is None:
+                    self._child = ChildProcess(self._command, self._take, self._ended)
+            except OSError as error:
+                _settle(request, engine_died(str(request.message["path"]), str(error)))
+                continue
+            self._current = request
+            self._child.send(request.message)  # if it just died, `_ended` answers the request
+
+    def _take(self, _child: ChildProcess, message: Json) -> None:
+        with self._lock:
+            request = self._current
+            if request is None or message.get("id") != request.number:
+                return
+            if "progress" not in message:
+                answer = _answer(request, message)
+                self._current = None
+                self._send_next()
+        if "progress" not in message:
+            _settle(request, answer)
+        elif not request.future.done():
+            request.progress(message["progress"]["doing"], message["progress"]["share"])
+
+    def _ended(self, child: ChildProcess, tail: str) -> None:
+        with self._lock:
+            if self._child is not child:
+                return
+            self._child = None
+            request, self._current = self._current, None
+            self._send_next()
+        if request is not None:
+            _settle(request, engine_died(str(request.message["path"]), tail))
+
+
+def _answer(request: _Request, message: Json) -> Any:
+    """Reads the last message of a request: its result, or the exception that it ends with."""
+    if "result" in message:
+        return request.read(message["result"])
+    if "error" in message:
+        return error_from_wire(message["error"])
+    return EngineBug(message["bug"]) if "bug" in message else Cancelled()
+
+
+def _settle(request: _Request, answer: Any) -> None:
+    with contextlib.suppress(InvalidStateError):  # it was taken back a moment ago
+        if isinstance(answer, Exception):
+            request.future.set_exception(answer)
+        else:
+            request.future.set_result(answer)
+
+
+def engine_died(where: str, tail: str) -> EngineDied:
+    """Says that the engine ended in the middle of a request; `tail` is what it said last, kept as a note."""
+    error = EngineDied(
+        "the engine stopped while it was at work; your readings are safe",
+        where,
+        "ask again: it is started anew; if it stops again, close other programs to free memory",
+    )
+    error.add_note(tail)
+    return error
+
+
+def _source(path: Path, files: Sequence[Path]) -> Json:
+    return {"path": str(path), "files": [str(file) for file in files]}
+
+
+def _models(models: ModelChoice) -> Json:
+    return {
+        "localiser": None if models.localiser is None else str(models.localiser),
+        "grader": None if models.grader is None else str(models.grader),
+    }
+
+
+def _suggestions(content: list[Json | None]) -> list[Suggestion | None]:
+    return [None if entry is None else suggestion_from_wire(entry) for entry in content]
+
+
+def _embeddings(content: list[list[float] | None]) -> list[NDArray[np.float32] | None]:
+    return [None if entry is None else np.array(entry, np.float32) for entry in content]
