@@ -1,0 +1,127 @@
+"""Cutting a vertebral body out of a CT in its own axes, at fixed millimetres, with both neighbours in view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfscreen.anatomy import Level
+from vfscreen.findings import Vertebra
+from vfscreen.genant import Axes, Heights, SixPoints, axes_of, heights_of
+from vfscreen.volume import Volume, plane_points, sample
+
+Float = NDArray[np.float64]
+
+VIEW_PLANES, VIEW_ROWS, VIEW_COLUMNS = 7, 96, 64
+"""What the network sees: sagittal planes 3 mm apart, rows and columns of 1 mm."""
+
+PLANE_STEP_MM = 3.0
+FRONT_MM = 26.0
+"""The view begins this far in front of the body's centre: more room behind, where the canal and the arch are."""
+
+MARGIN = 10
+"""Rows and columns that a crop keeps round the view, so that training can turn and shift it; one plane a side."""
+
+PLANES, ROWS, COLUMNS = VIEW_PLANES + 2, VIEW_ROWS + 2 * MARGIN, VIEW_COLUMNS + 2 * MARGIN
+NEIGHBOUR_REACH_MM = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A body with its surroundings, ready to be viewed by the network.
+
+    Shapes: planes (PLANES, ROWS, COLUMNS) int16; points_mm (3, 6, 3) float32: this body, the one above, the one
+    below, NaN where there is none.
+    Units: planes in Hounsfield units, row 0 at the top, column 0 in front; thickness is the CT's step along the spine.
+    Frame: points in the body's own axes (left, posterior, superior), origin at its centre.
+    """
+
+    planes: NDArray[np.int16]
+    points_mm: NDArray[np.float32]
+    level: Level
+    thickness_mm: float
+
+    def heights(self) -> Heights:
+        """Measures this body."""
+        return heights_of(SixPoints.from_array(self.points_mm[0].astype(float)))
+
+    def neighbour_heights(self) -> list[Heights]:
+        """Measures the neighbours that are there."""
+        return [
+            heights_of(SixPoints.from_array(points.astype(float)))
+            for points in self.points_mm[1:]
+            if np.isfinite(points).all()
+        ]
+
+
+def neighbours_of(vertebra: Vertebra, others: Sequence[Vertebra]) -> tuple[Vertebra | None, Vertebra | None]:
+    """Finds the nearest measured bodies above and below, whatever they are called; None where there is none."""
+    if vertebra.points is None:
+        return None, None
+    axes = axes_of(vertebra.points)
+    above: tuple[float, Vertebra | None] = (NEIGHBOUR_REACH_MM, None)
+    below: tuple[float, Vertebra | None] = (NEIGHBOUR_REACH_MM, None)
+    for other in others:
+        if other is vertebra or other.points is None:
+            continue
+        centre = axes_of(other.points).origin
+        rise_mm = float((centre - axes.origin) @ axes.superior)
+        distance_mm = float(np.linalg.norm(centre - axes.origin))
+        if 5.0 < rise_mm and distance_mm < above[0]:
+            above = distance_mm, other
+        if rise_mm < -5.0 and distance_mm < below[0]:
+            below = distance_mm, other
+    return above[1], below[1]
+
+
+def grid_lps_mm(axes: Axes) -> Float:
+    """Returns the places of a crop's voxels, (PLANES, ROWS, COLUMNS, 3) LPS mm."""
+    directions = np.stack([axes.left, -axes.superior, axes.posterior])
+    first = (
+        axes.origin
+        - axes.left * PLANE_STEP_MM * (PLANES - 1) / 2
+        + axes.superior * (ROWS - 1) / 2
+        - axes.posterior * (FRONT_MM + MARGIN)
+    )
+    return plane_points(first, directions, (PLANES, ROWS, COLUMNS), (PLANE_STEP_MM, 1.0, 1.0))
+
+
+def in_axes(axes: Axes, points: Sequence[SixPoints | None]) -> NDArray[np.float32]:
+    """Takes six-point sets to a body's axes, (n, 6, 3) mm; NaN for None."""
+    local = np.full((len(points), 6, 3), np.nan, np.float32)
+    for i, six in enumerate(points):
+        if six is not None:
+            local[i] = (six.array() - axes.origin) @ axes.matrix().T
+    return local
+
+
+def step_along_mm(volume: Volume, direction: Float) -> float:
+    """Returns the voxel step along the array axis that runs closest to a direction."""
+    columns = volume.affine[:3, :3] / volume.spacing_mm
+    return float(volume.spacing_mm[int(np.abs(direction @ columns).argmax())])
+
+
+def cut_crop(volume: Volume, vertebra: Vertebra, above: Vertebra | None, below: Vertebra | None) -> Crop:
+    """Cuts a body out with one linear resampling; what lies outside the scan reads as air.
+
+    Raises:
+        ValueError: the body has no points.
+    """
+    if vertebra.points is None:
+        raise ValueError(f"{vertebra.level} has no points to cut it out by")
+    axes = axes_of(vertebra.points)
+    sets = [vertebra.points, above.points if above else None, below.points if below else None]
+    return Crop(
+        as_hounsfield(sample(volume, grid_lps_mm(axes))),
+        in_axes(axes, sets),
+        vertebra.level,
+        step_along_mm(volume, axes.superior),
+    )
+
+
+def as_hounsfield(values: NDArray[np.floating]) -> NDArray[np.int16]:
+    """Rounds to int16, clipped to what CT stores."""
+    return np.clip(np.rint(values), -1024, 3071).astype(np.int16)
