@@ -1,0 +1,109 @@
+"""NIfTI: the one place where its RAS world is turned to LPS."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+
+from vfscreen.errors import NotACt, UnreadableFile, UnsupportedGeometry
+from vfscreen.intake.scaling import to_hounsfield
+from vfscreen.volume import Volume, anatomical_axes
+
+Float = NDArray[np.float64]
+
+_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_SCANNER, _ALIGNED = 1, 2  # NIfTI-1 xform codes that mean this patient's space; 3 and 4 are atlases
+_AGREE_MM = 0.5
+_DAMAGED = (
+    nibabel.filebasedimages.ImageFileError,
+    nibabel.spatialimages.HeaderDataError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+)
+
+
+def read_nifti(path: Path) -> tuple[Volume, tuple[str, ...]]:
+    """Reads a NIfTI file; its array axes come out reversed (slices first), which costs no copy.
+
+    Raises:
+        NotACt: it has other than three axes, or colours. UnreadableFile: it is damaged or cut short.
+        UnsupportedGeometry: its header does not say, or contradicts itself on, how it lies in the patient.
+    """
+    try:
+        # mmap=False: a mapped file could not be moved or deleted on Windows for as long as the case is open.
+        image = nibabel.load(path, mmap=False)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(image, nibabel.Nifti1Image):
+        raise UnreadableFile("this is no NIfTI file", str(path), "convert it to NIfTI or DICOM")
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3 or image.get_data_dtype().kind not in "iuf":
+        raise NotACt(
+            f"not one CT volume but an array of {' x '.join(map(str, image.shape))} {image.get_data_dtype()}",
+            str(path),
+            "give one volume of three axes",
+        )
+    affine, warnings = _affine_ras(image.header, shape, path)
+    try:
+        stored = np.asarray(image.dataobj.get_unscaled()).reshape(shape, order="F")
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+    voxels = to_hounsfield(stored.T, image.dataobj.slope, image.dataobj.inter)
+    reversed_axes = (_RAS_TO_LPS @ affine)[:, [2, 1, 0, 3]]
+    return Volume(voxels, reversed_axes), warnings
+
+
+def _affine_ras(
+    header: nibabel.Nifti1Header, shape: tuple[int, ...], path: Path
+) -> tuple[Float, tuple[str, ...]]:
+    sform, sform_code = header.get_sform(coded=True)
+    qform, qform_code = header.get_qform(coded=True)
+    sform_code, qform_code = int(sform_code), int(qform_code)
+    patient = [
+        matrix
+        for matrix, code in ((sform, sform_code), (qform, qform_code))
+        if code in (_SCANNER, _ALIGNED) and matrix is not None
+    ]
+    if not patient:
+        raise UnsupportedGeometry(
+            "the header does not say how the volume lies in the patient",
+            str(path),
+            "export it again with its orientation, or as DICOM",
+        )
+    for matrix in patient:
+        if not np.isfinite(matrix).all() or abs(float(np.linalg.det(matrix[:3, :3]))) < 1e-9:
+            raise UnsupportedGeometry("the affine is no grid", str(path), "export it again")
+    chosen = np.asarray(patient[0], np.float64)
+    if len(patient) == 1 or _apart_mm(patient[0], patient[1], shape) <= _AGREE_MM:
+        return chosen, ()
+    if anatomical_axes(patient[0]) != anatomical_axes(patient[1]):
+        raise UnsupportedGeometry(
+            "sform and qform contradict each other on which side is which",
+            str(path),
+            "find out which is right and export it again",
+        )
+    # Where both are patient space but differ in more than rounding, ITK and nibabel also follow the sform.
+    apart = _apart_mm(patient[0], patient[1], shape)
+    return chosen, (f"sform and qform differ by up to {apart:.1f} mm: the sform was used",)
+
+
+def _apart_mm(first: Float, second: Float, shape: tuple[int, ...]) -> float:
+    ends = np.stack(np.meshgrid(*[(0, n - 1) for n in shape], indexing="ij"), -1).reshape(8, 3)
+    matrix = first - second
+    return float(np.linalg.norm(ends @ matrix[:3, :3].T + matrix[:3, 3], axis=1).max())
+
+
+def _unreadable(path: Path, error: Exception) -> UnreadableFile:
+    return UnreadableFile(
+        f"the file is damaged or cut short ({error})".replace("\n", " "), str(path), "copy it again"
+    )

@@ -1,0 +1,37 @@
+"""Stored numbers to Hounsfield units as int16, a slab at a time, so that no float copy of a CT ever exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfscreen.volume import AIR_HU
+
+HIGHEST_HU = int(np.iinfo(np.int16).max)
+
+
+def hounsfield_slab(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
+    """Rescales stored numbers to int16 Hounsfield units of the same shape.
+
+    Whatever is lower than air (scanners pad the corners of the picture with -2000 or -3024) reads as air, and so
+    does what is no number at all.
+    """
+    if stored.dtype.kind in "iu" and slope == 1.0 and float(intercept).is_integer():
+        values = stored.astype(np.int32) + int(intercept)
+    else:
+        scaled = stored.astype(np.float64) * slope + intercept
+        values = np.rint(np.nan_to_num(scaled, nan=AIR_HU, posinf=HIGHEST_HU, neginf=AIR_HU))
+    return np.clip(values, AIR_HU, HIGHEST_HU).astype(np.int16)
+
+
+def to_hounsfield(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
+    """Rescales a whole volume to C-contiguous int16; in place where its numbers already have that shape."""
+    if stored.dtype == np.int16 and stored.flags.c_contiguous and stored.flags.writeable:
+        voxels = stored
+    else:
+        voxels = np.empty(stored.shape, np.int16)
+    for source, target in zip(stored, voxels, strict=True):
+        target[...] = hounsfield_slab(source, slope, intercept)
+    return voxels
