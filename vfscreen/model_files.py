@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -143,11 +142,9 @@ def checked(weights: Path, kind: ModelKind | None = None) -> CheckedWeights:
     return CheckedWeights(card, content)
 
 
-def models_in(folder: Path, *, bundled: bool) -> Iterator[ModelFile]:
-    """Yields the models of a folder whose card can be read, by name; weights are not checked here."""
-    for weights in sorted(folder.glob(f"*{WEIGHTS_SUFFIX}")):
-        if card_path(weights).is_file():
-            yield ModelFile(weights, read_card(weights), bundled)
+def weights_in(folder: Path) -> list[Path]:
+    """Lists the weights files of a folder that have a card, by name; nothing is checked."""
+    return [path for path in sorted(folder.glob(f"*{WEIGHTS_SUFFIX}")) if card_path(path).is_file()]
 
 
 def card_to_json(card: ModelCard) -> dict[str, Any]:
