@@ -57,7 +57,9 @@ def _extent(volume: Volume, centres: Float) -> tuple[Float, Float]:
     low, high = volume.bounds_lps_mm()
     if len(centres):
         low = np.maximum(low, [low[0], centres[:, 1].min() - HALF_DEPTH_MM, centres[:, 2].min() - MARGIN_MM])
-        high = np.minimum(high, [high[0], centres[:, 1].max() + HALF_DEPTH_MM, centres[:, 2].max() + MARGIN_MM])
+        high = np.minimum(
+            high, [high[0], centres[:, 1].max() + HALF_DEPTH_MM, centres[:, 2].max() + MARGIN_MM]
+        )
     return np.arange(low[1], high[1], STEP_MM), np.arange(high[2], low[2], -STEP_MM)
 
 
@@ -89,8 +91,12 @@ def _draw_finding(pen: ImageDraw.ImageDraw, finding: Finding, y0: float, z0: flo
     row = (z0 - float(body.centre_lps_mm[2])) / STEP_MM
     words, colour = describe(finding)
     font = ImageFont.load_default(FONT_SIZE)
-    column = min((float(body.centre_lps_mm[1]) - y0 + 32.0) / STEP_MM, width - pen.textlength(words, font=font) - 6)
-    pen.text((column, row - FONT_SIZE / 2), words, fill=colour, font=font, stroke_width=2, stroke_fill="#000000")
+    column = min(
+        (float(body.centre_lps_mm[1]) - y0 + 32.0) / STEP_MM, width - pen.textlength(words, font=font) - 6
+    )
+    pen.text(
+        (column, row - FONT_SIZE / 2), words, fill=colour, font=font, stroke_width=2, stroke_fill="#000000"
+    )
 
 
 def describe(finding: Finding) -> tuple[str, str]:
@@ -101,6 +107,10 @@ def describe(finding: Finding) -> tuple[str, str]:
     if finding.suggestion is None:
         return f"{name} not assessed", GRADE_COLOURS[0]
     grade, verdict = finding.suggestion.grade, finding.suggestion.verdict
-    words = {Verdict.FRACTURE: f" {int(grade)} fracture", Verdict.UNCERTAIN: " unsure", Verdict.NO_FRACTURE: " 0"}
+    words = {
+        Verdict.FRACTURE: f" {int(grade)} fracture",
+        Verdict.UNCERTAIN: " unsure",
+        Verdict.NO_FRACTURE: " 0",
+    }
     colour = GRADE_COLOURS[max(int(grade), 1)] if verdict is not Verdict.NO_FRACTURE else GRADE_COLOURS[0]
     return name + words.get(verdict, ""), colour

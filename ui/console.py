@@ -1,0 +1,75 @@
+"""The terminal: one line an error, a progress bar for people, plain lines for files, exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from vfscreen.errors import KnownError, RefusedInput
+from vfscreen.ports import Progress
+
+DONE, NAMED_FAILURE, WRONG_USAGE, REFUSED = 0, 1, 2, 3
+
+Answer = TypeVar("Answer")
+
+
+def complain(error: KnownError) -> None:
+    """Prints a named failure as one line: `vfscreen: WHAT: WHERE: WHAT TO DO`."""
+    line = f"vfscreen: {error.what}: {error.where}: {error.todo}"
+    print(" ".join(line.split()), file=sys.stderr, flush=True)
+
+
+def exit_code(error: KnownError) -> int:
+    """Returns 3 for a refused input, 1 for every other named failure."""
+    return REFUSED if isinstance(error, RefusedInput) else NAMED_FAILURE
+
+
+@contextmanager
+def named_failures() -> Iterator[None]:
+    """Ends the command with one line and the right code when a `KnownError` comes up."""
+    try:
+        yield
+    except KnownError as error:
+        complain(error)
+        raise typer.Exit(exit_code(error)) from error
+
+
+@contextmanager
+def progress_shown(what: str) -> Iterator[Progress]:
+    """Shows progress on stderr: a bar on a terminal, a line for each new stage elsewhere."""
+    if sys.stderr.isatty():
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=1.0)
+            yield lambda doing, share: bar.update(task, description=f"{what}: {doing}", completed=share)
+        return
+    yield _plain_lines(what)
+
+
+def _plain_lines(what: str) -> Callable[[str, float], None]:
+    last = ""
+
+    def show(doing: str, _share: float) -> None:
+        nonlocal last
+        if doing != last:
+            print(f"{what}: {doing}", file=sys.stderr, flush=True)
+            last = doing
+
+    return show
+
+
+def wait_for(future: Future[Answer], cancel: Callable[[Future[Any]], None]) -> Answer:
+    """Waits for an answer of a child process; Ctrl+C takes the request back first."""
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        cancel(future)
+        raise
