@@ -8,8 +8,6 @@ ones, a head): that share is 0.52-0.97; with air stored as 0 instead of -1000 it
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from vfscreen.errors import NotHounsfield
@@ -23,7 +21,7 @@ _BONE_HU = 200
 _SLABS = 24
 
 
-def check_hounsfield(volume: Volume, where: Path) -> None:
+def check_hounsfield(volume: Volume, where: str) -> None:
     """Looks at a sample of the voxels.
 
     Raises:
@@ -42,4 +40,4 @@ def check_hounsfield(volume: Volume, where: Path) -> None:
         what = f"values are not Hounsfield units (they run from {low} to {high}; air is not at -1000)"
     else:
         what = f"values are not Hounsfield units (from {low} to {high}, {soft:.0%} of the tissue within 200 of water)"
-    raise NotHounsfield(what, str(where), "export the series again with its rescale slope and intercept")
+    raise NotHounsfield(what, where, "export the series again with its rescale slope and intercept")

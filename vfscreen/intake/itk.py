@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+from SimpleITK import GetArrayViewFromImage, Image, ReadImage
 
 from vfscreen.errors import NotACt, UnreadableFile, UnsupportedGeometry
 from vfscreen.intake.scaling import to_hounsfield
@@ -24,7 +24,7 @@ def read_itk(path: Path) -> tuple[Volume, tuple[str, ...]]:
     try:
         if not path.is_file():
             raise UnreadableFile("there is no such file", str(path), "check the path")
-        image = sitk.ReadImage(str(path))
+        image = ReadImage(str(path))
     except RuntimeError as error:
         raise UnreadableFile("the file is damaged or cut short", str(path), "copy it again") from error
     size, channels = image.GetSize(), image.GetNumberOfComponentsPerPixel()
@@ -42,12 +42,12 @@ def read_itk(path: Path) -> tuple[Volume, tuple[str, ...]]:
             str(path),
             "export it again with its orientation, or as DICOM",
         )
-    voxels = to_hounsfield(sitk.GetArrayViewFromImage(image), 1.0, 0.0)
+    voxels = to_hounsfield(GetArrayViewFromImage(image), 1.0, 0.0)
     return Volume(voxels, _affine_lps(image)), ()
 
 
-def _affine_lps(image: sitk.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _affine_lps(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.array(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    return affine[:, [2, 1, 0, 3]]  # sitk counts x fastest, its arrays z first
+    return affine[:, [2, 1, 0, 3]]  # ITK counts x fastest, its arrays z first

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from vfscreen.errors import NotACt, UnreadableFile, UnsupportedGeometry
@@ -20,8 +22,8 @@ _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SCANNER, _ALIGNED = 1, 2  # NIfTI-1 xform codes that mean this patient's space; 3 and 4 are atlases
 _AGREE_MM = 0.5
 _DAMAGED = (
-    nibabel.filebasedimages.ImageFileError,
-    nibabel.spatialimages.HeaderDataError,
+    ImageFileError,
+    HeaderDataError,
     gzip.BadGzipFile,
     zlib.error,
     EOFError,

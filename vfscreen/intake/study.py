@@ -2,21 +2,141 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vfscreen.errors import UnreadableFile
+from vfscreen.errors import MixedStudy, NothingToScreen, UnreadableFile
+from vfscreen.intake.choice import choose, describe
+from vfscreen.intake.dicom_series import DicomSeries, group, load
+from vfscreen.intake.headers import SeriesTags
 from vfscreen.intake.loaded import LoadedSeries
+from vfscreen.intake.pseudonym import pseudonym_of
+from vfscreen.intake.survey import Survey, survey
 from vfscreen.intake.volume_file import kind_of, read_volume_file
 
+_NAMED = 3
 
-def read_study(path: Path) -> LoadedSeries:
-    """Reads the one study at `path`.
+
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """How patients are named: by a keyed hash; by `patient` instead of what the files say, where that is given."""
+
+    key: bytes
+    patient: str | None = None
+
+    def of_dicom(self, tags: SeriesTags) -> str:
+        """Hashes PatientID and its issuer; an anonymous export without PatientID goes by its study."""
+        if self.patient is not None:
+            return pseudonym_of(self.key, self.patient)
+        if tags.patient_id:
+            return pseudonym_of(self.key, tags.patient_id, tags.issuer)
+        return pseudonym_of(self.key, tags.study_uid or tags.series_uid, "study")
+
+    def of_file(self, sha256: str) -> str:
+        """Takes the file's sha256 as it is: it identifies no person."""
+        return sha256 if self.patient is None else pseudonym_of(self.key, self.patient)
+
+
+def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries:
+    """Reads the one study at `path`: a volume in one file, or a folder of DICOM files whose best series is chosen.
+
+    The choice is said in `warnings`, the series not chosen in `others`. Without `pseudonyms` the pseudonym is empty.
 
     Raises:
         RefusedInput: it cannot be screened.
     """
     if not path.exists():
         raise UnreadableFile("there is no such file or folder", str(path), "check the path")
-    if kind_of(path) is not None:
-        return read_volume_file(path)
-    raise UnreadableFile("no CT that can be read", str(path), "give a NIfTI, NRRD or MetaImage file")
+    if path.is_file() and kind_of(path) is not None:
+        return read_one_volume(path, pseudonyms)
+    found = survey([path], _silent)
+    if found.slices:
+        return _read_dicom(found, path, pseudonyms)
+    if len(found.volumes) == 1:
+        return read_one_volume(found.volumes[0], pseudonyms)
+    if found.volumes:
+        names = _names([volume.name for volume in found.volumes])
+        raise MixedStudy(
+            f"{len(found.volumes)} volumes in one folder ({names})", str(path), "give one of them"
+        )
+    if len(found.unusable) == 1:
+        only = found.unusable[0]
+        raise UnreadableFile(only.reason, str(only.path), "give a CT as DICOM, NIfTI, NRRD or MetaImage")
+    raise NothingToScreen(
+        f"no CT among {len(found.unusable)} files" if found.unusable else "the folder is empty",
+        str(path),
+        "give a CT as DICOM, NIfTI, NRRD or MetaImage",
+    )
+
+
+def read_files(files: Sequence[Path], pseudonyms: Pseudonyms | None = None) -> LoadedSeries:
+    """Reads a series again from exactly the files that it was read from (`LoadedSeries.files`).
+
+    Raises:
+        RefusedInput: a file is gone, or no longer what it was.
+    """
+    gone = [file for file in files if not file.is_file()]
+    if gone or not files:
+        where = str(gone[0]) if gone else "no files"
+        raise UnreadableFile(
+            f"{len(gone)} of the {len(files)} files of this series are gone",
+            where,
+            "bring the folder back to where it was imported from",
+        )
+    if len(files) == 1 and kind_of(files[0]) is not None:
+        return read_one_volume(files[0], pseudonyms)
+    return _read_dicom(survey(files, _silent), files[0].parent, pseudonyms)
+
+
+def read_one_volume(path: Path, pseudonyms: Pseudonyms | None) -> LoadedSeries:
+    """Reads a NIfTI, NRRD or MetaImage file, with its pseudonym.
+
+    Raises:
+        RefusedInput: it cannot be screened.
+    """
+    loaded = read_volume_file(path)
+    if pseudonyms is None:
+        return loaded
+    facts = replace(loaded.facts, pseudonym=pseudonyms.of_file(loaded.facts.sha256))
+    return replace(loaded, facts=facts)
+
+
+def _read_dicom(found: Survey, path: Path, pseudonyms: Pseudonyms | None) -> LoadedSeries:
+    series = group(found.slices)
+    _check_one_study(series, path)
+    choice = choose(series)
+    pseudonym = "" if pseudonyms is None else pseudonyms.of_dicom(choice.series.tags)
+    loaded = load(choice.series, choice.stack, pseudonym, (*choice.others, *_left_out(found, path)))
+    if len(series) == 1:
+        return loaded
+    chosen = f"chosen of {len(series)} series: {choice.series.name} ({describe(choice.series, choice.stack)})"
+    return replace(loaded, warnings=(chosen, *loaded.warnings))
+
+
+def _check_one_study(series: Sequence[DicomSeries], path: Path) -> None:
+    patients = {(one.tags.issuer, one.tags.patient_id) for one in series}
+    if len(patients) > 1:
+        raise MixedStudy(
+            f"{len(patients)} patients in one folder", str(path), "give one study, or use `vfscreen import`"
+        )
+    studies = {one.tags.study_uid for one in series}
+    if len(studies) > 1:
+        raise MixedStudy(
+            f"{len(studies)} studies of one patient in one folder",
+            str(path),
+            "give one study, or use `vfscreen import`",
+        )
+
+
+def _left_out(found: Survey, path: Path) -> list[str]:
+    others = [f"{volume.name}: a volume beside the DICOM series" for volume in found.volumes]
+    return others + [f"{one.path.relative_to(path)}: {one.reason}" for one in found.unusable]
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _silent(what: str, share: float) -> None:
+    """Nobody watches a single study being read."""

@@ -53,7 +53,7 @@ def read_volume_file(path: Path) -> LoadedSeries:
     if min(volume.shape) < 2:
         raise NotACt("one slice is no volume", str(path), "give the whole volume")
     _check_right_angles(volume, path)
-    check_hounsfield(volume, path)
+    check_hounsfield(volume, str(path))
     facts = _facts(volume, path)
     along_spine_mm = float(volume.spacing_mm[anatomical_axes(volume.affine)[0][2]])
     return LoadedSeries(volume, facts, (*warnings, *thickness_warning(along_spine_mm)), (), (path,))

@@ -1,0 +1,70 @@
+"""Which series of a study is best for reading bone, and how the choice is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vfscreen.errors import RefusedInput
+from vfscreen.intake.dicom_series import DicomSeries, stack_series
+from vfscreen.intake.kernel import kernel_of
+from vfscreen.intake.loaded import THICK_MM
+from vfscreen.intake.stack import Stack
+
+_THIN_MM = 1.6
+_ROUNDING_MM = 0.05
+_NEARLY_ALL = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen series with its stack, and a line about each other one."""
+
+    series: DicomSeries
+    stack: Stack
+    others: tuple[str, ...]
+
+
+def choose(series: Sequence[DicomSeries]) -> Choice:
+    """Chooses by headers alone: heights measurable, then coverage, then kernel, then thinner slices.
+
+    Raises:
+        RefusedInput: none can be screened; the reason is that of the series with most slices.
+    """
+    stacks: list[tuple[DicomSeries, Stack]] = []
+    refused: list[tuple[DicomSeries, RefusedInput]] = []
+    for candidate in series:
+        try:
+            stacks.append((candidate, stack_series(candidate)))
+        except RefusedInput as error:
+            refused.append((candidate, error))
+    if not stacks:
+        raise max(refused, key=lambda pair: len(pair[0].slices))[1]
+    longest_mm = max(stack.coverage_mm for _, stack in stacks)
+    chosen, stack = max(stacks, key=lambda pair: _merit(pair[0], pair[1], longest_mm))
+    others = [f"{other.name}: {describe(other, its)}" for other, its in stacks if other is not chosen]
+    others += [f"{other.name}: {error.what}" for other, error in refused]
+    return Choice(chosen, stack, tuple(others))
+
+
+def describe(series: DicomSeries, stack: Stack) -> str:
+    """Says what distinguishes a series: thickness, count, kernel."""
+    kind = kernel_of(series.tags.kernel, series.tags.description)
+    return f"{effective_mm(stack):.1f} mm, {len(stack.slices)} slices, {kind.words}"
+
+
+def effective_mm(stack: Stack) -> float:
+    """Returns the larger of the slices' thickness and distance: overlapping thick slices are still thick."""
+    return max(stack.slices[0].thickness_mm or 0.0, stack.spacing_mm)
+
+
+def _merit(series: DicomSeries, stack: Stack, longest_mm: float) -> tuple[float, ...]:
+    thickness_mm = effective_mm(stack)
+    return (
+        (thickness_mm <= THICK_MM + _ROUNDING_MM) + (thickness_mm <= _THIN_MM),
+        stack.coverage_mm >= _NEARLY_ALL * longest_mm,
+        kernel_of(series.tags.kernel, series.tags.description),
+        -round(thickness_mm, 1),
+        stack.coverage_mm,
+        -(series.tags.series_number or 0),
+    )

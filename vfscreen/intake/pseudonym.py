@@ -1,0 +1,56 @@
+"""Pseudonyms: a keyed hash of the patient's identity. The key never leaves the data folder."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from pathlib import Path
+
+from vfscreen.errors import KnownError
+
+KEY_NAME = "pseudonym.key"
+_KEY_BYTES = 32
+_DIGITS = 32
+_ANOTHER_PROCESS_WRITES_IT_S = 1.0
+
+
+def pseudonym_key(folder: Path) -> bytes:
+    """Returns the key of a data folder, and makes one, readable by the user alone, where there is none.
+
+    (On Windows the folder's own rights protect it: a user's application data are closed to other users.)
+
+    Raises:
+        KnownError: the key file is damaged.
+    """
+    path = folder / KEY_NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    except FileExistsError:
+        return _read_key(path)
+    key = secrets.token_bytes(_KEY_BYTES)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(key)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return key
+
+
+def _read_key(path: Path) -> bytes:
+    latest = time.monotonic() + _ANOTHER_PROCESS_WRITES_IT_S
+    while len(key := path.read_bytes()) < _KEY_BYTES and time.monotonic() < latest:
+        time.sleep(0.02)
+    if len(key) != _KEY_BYTES:
+        raise KnownError(
+            "the key of the pseudonyms is damaged", str(path), "restore it from a backup of the data folder"
+        )
+    return key
+
+
+def pseudonym_of(key: bytes, patient: str, issuer: str = "") -> str:
+    """Returns the pseudonym of a patient: the same for the same identity and key, and no way back without the key."""
+    identity = f"{issuer}\x1f{patient}".encode()
+    return hmac.new(key, identity, hashlib.sha256).hexdigest()[:_DIGITS]

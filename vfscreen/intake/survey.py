@@ -1,0 +1,110 @@
+"""What lies in a tree of files: slices, volumes in one file, and what is neither. Reads headers only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vfscreen.intake.headers import CutShort, NoPicture, SliceHeader, read_headers
+from vfscreen.intake.volume_file import kind_of
+from vfscreen.ports import Progress
+
+_IGNORED = {"dicomdir", ".ds_store", "thumbs.db", "desktop.ini"}
+"""An index of the other files, and what file browsers leave behind."""
+
+_PIXELS_OF_A_HEADER = (".raw", ".zraw", ".raw.gz")
+_PREAMBLE = 128
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+"""Files without the preamble of PS3.10 begin with an element of group 0002 or 0008."""
+
+_STEP_FILES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A file that is no part of any CT, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything found, in the order of the paths."""
+
+    slices: tuple[SliceHeader, ...]
+    volumes: tuple[Path, ...]
+    unusable: tuple[Unusable, ...]
+
+
+def survey(paths: Sequence[Path], progress: Progress) -> Survey:
+    """Looks at every file at or below the paths; never follows a link to a folder."""
+    slices: list[SliceHeader] = []
+    volumes: list[Path] = []
+    unusable: list[Unusable] = []
+    files = list(_files(paths, unusable))
+    headers_of_volumes = {path.parent for path in files if path.suffix.lower() in (".mhd", ".nhdr")}
+    for number, path in enumerate(files):
+        if number % _STEP_FILES == 0:
+            progress("looking at files", number / len(files))
+        if kind_of(path) is not None:
+            volumes.append(path)
+        elif path.name.lower().endswith(_PIXELS_OF_A_HEADER) and path.parent in headers_of_volumes:
+            continue
+        else:
+            found = _look_at(path)
+            if isinstance(found, Unusable):
+                unusable.append(found)
+            else:
+                slices.extend(found)
+    return Survey(tuple(slices), tuple(volumes), tuple(unusable))
+
+
+def _files(paths: Iterable[Path], unusable: list[Unusable]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for path in paths:
+        for file in _walk(path, unusable):
+            place = file.absolute()
+            if file.name.lower() not in _IGNORED and place not in seen:
+                seen.add(place)
+                yield file
+
+
+def _walk(path: Path, unusable: list[Unusable]) -> Iterator[Path]:
+    def closed(error: OSError) -> None:
+        unusable.append(Unusable(Path(error.filename), "the folder cannot be opened"))
+
+    if not path.exists():
+        unusable.append(Unusable(path, "there is no such file or folder"))
+    elif not path.is_dir():
+        yield path
+    for folder, folders, names in os.walk(path, onerror=closed):
+        folders.sort()
+        for name in sorted(names):
+            yield Path(folder, name)
+
+
+def _look_at(path: Path) -> list[SliceHeader] | Unusable:
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            return Unusable(path, "the file is empty")
+        with path.open("rb") as stream:
+            start = stream.read(_PREAMBLE + 4)
+            if start[_PREAMBLE:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
+                return Unusable(path, _what_else(path, start))
+            stream.seek(0)
+            return read_headers(path, stream, size)
+    except OSError:
+        return Unusable(path, "the file cannot be read")
+    except CutShort:
+        return Unusable(path, "a DICOM file that is damaged or cut short")
+    except NoPicture as error:
+        return Unusable(path, f"DICOM, but no picture ({error})")
+
+
+def _what_else(path: Path, start: bytes) -> str:
+    kind = "PDF" if start.startswith(b"%PDF") else path.suffix.lower() or "without a suffix"
+    return f"not a CT (a file {kind})" if kind == "without a suffix" else f"not a CT ({kind} file)"
