@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vfscreen.anatomy import Level
 from vfscreen.findings import Vertebra
-from vfscreen.genant import Axes, Heights, SixPoints, axes_of, heights_of
+from vfscreen.genant import Axes, Reference, SixPoints, axes_of, heights_of, losses
 from vfscreen.volume import Volume, plane_points, sample
 
 Float = NDArray[np.float64]
@@ -21,6 +21,9 @@ VIEW_PLANES, VIEW_ROWS, VIEW_COLUMNS = 7, 96, 64
 PLANE_STEP_MM = 3.0
 FRONT_MM = 26.0
 """The view begins this far in front of the body's centre: more room behind, where the canal and the arch are."""
+
+Levels = tuple[Level, Level | None, Level | None]
+"""The names of a body, of the one above and of the one below."""
 
 MARGIN = 10
 """Rows and columns that a crop keeps round the view, so that training can turn and shift it; one plane a side."""
@@ -41,20 +44,12 @@ class Crop:
 
     planes: NDArray[np.int16]
     points_mm: NDArray[np.float32]
-    level: Level
+    levels: Levels
     thickness_mm: float
 
-    def heights(self) -> Heights:
-        """Measures this body."""
-        return heights_of(SixPoints.from_array(self.points_mm[0].astype(float)))
-
-    def neighbour_heights(self) -> list[Heights]:
-        """Measures the neighbours that are there."""
-        return [
-            heights_of(SixPoints.from_array(points.astype(float)))
-            for points in self.points_mm[1:]
-            if np.isfinite(points).all()
-        ]
+    def losses_percent(self) -> Float:
+        """Returns the missing share of anterior, middle and posterior height against expectation, (3,) percent."""
+        return losses_of(self.points_mm, self.levels)
 
 
 def neighbours_of(vertebra: Vertebra, others: Sequence[Vertebra]) -> tuple[Vertebra | None, Vertebra | None]:
@@ -117,9 +112,29 @@ def cut_crop(volume: Volume, vertebra: Vertebra, above: Vertebra | None, below: 
     return Crop(
         as_hounsfield(sample(volume, grid_lps_mm(axes))),
         in_axes(axes, sets),
-        vertebra.level,
+        (vertebra.level, above.level if above else None, below.level if below else None),
         step_along_mm(volume, axes.superior),
     )
+
+
+def losses_of(points_mm: NDArray[np.float32], levels: Levels) -> Float:
+    """Measures a body against expectation, given its neighbours.
+
+    Shapes: points (3, 6, 3) as in `Crop`; returns (3,): anterior, middle, posterior.
+    Units: percent of the expected height.
+    """
+    own, *others = [
+        heights_of(SixPoints.from_array(points.astype(float))) if np.isfinite(points).all() else None
+        for points in points_mm
+    ]
+    if own is None:
+        raise ValueError(f"{levels[0]} has no points")
+    known = {
+        level: heights
+        for level, heights in zip(levels[1:], others, strict=True)
+        if level is not None and heights is not None
+    }
+    return losses(levels[0], own, Reference.EXPECTED_BY_LEVEL, known)
 
 
 def as_hounsfield(values: NDArray[np.floating]) -> NDArray[np.int16]:

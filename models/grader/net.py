@@ -1,0 +1,91 @@
+"""The compact network: a small residual encoder over sagittal planes, a contrastive, a grade and a loss head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from models.grader.crop import VIEW_COLUMNS, VIEW_ROWS
+from models.grader.view import CHANNELS
+
+EMBEDDING = 128
+GRADES = 4
+HEIGHTS = 3
+_STRIDE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class NetConfig:
+    """The network's sizes: channels of the four stages (each halves the picture), and of the joint feature."""
+
+    widths: tuple[int, int, int, int] = (24, 48, 72, 96)
+    feature: int = 192
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What comes out.
+
+    Shapes: embedding (n, 128), L2-normalised; logits (n, 4); loss_share (n, 3): anterior, middle, posterior height
+    that is missing against expectation, as a share (0.25 is 25 percent).
+    """
+
+    embedding: Tensor
+    logits: Tensor
+    loss_share: Tensor
+
+
+class GraderNet(nn.Module):
+    """Looks at views (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS); see `Heads` for what it says."""
+
+    def __init__(self, config: NetConfig) -> None:
+        super().__init__()
+        first, *later = config.widths
+        self.stem = nn.Sequential(
+            nn.Conv2d(CHANNELS, first, 5, 2, 2, bias=False), nn.GroupNorm(8, first), nn.ReLU(inplace=True)
+        )
+        stages: list[nn.Module] = [_Residual(first, first, 1)]
+        for width in later:
+            stages.append(_Residual(first, width, 2))
+            first = width
+        self.stages = nn.Sequential(*stages)
+        self.squeeze = nn.Conv2d(first, 16, 1)
+        places = (VIEW_ROWS // _STRIDE) * (VIEW_COLUMNS // _STRIDE)
+        self.joint = nn.Sequential(
+            nn.Linear(16 * places + first, config.feature), nn.LayerNorm(config.feature), nn.ReLU(inplace=True)
+        )
+        self.project = nn.Sequential(
+            nn.Linear(config.feature, config.feature), nn.ReLU(inplace=True), nn.Linear(config.feature, EMBEDDING)
+        )
+        self.grade = nn.Linear(config.feature, GRADES)
+        self.loss = nn.Linear(config.feature, HEIGHTS)
+
+    def forward(self, views: Tensor) -> Heads:
+        """Runs encoder and heads."""
+        maps = self.stages(self.stem(views))  # (n, widths[-1], rows / 16, columns / 16)
+        where = self.squeeze(maps).flatten(1)  # keeps the place: a height is a distance between places
+        feature = self.joint(torch.cat([where, maps.mean((2, 3))], 1))
+        return Heads(normalize(self.project(feature), dim=1), self.grade(feature), self.loss(feature))
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, inside: int, outside: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inside, outside, 3, stride, 1, bias=False),
+            nn.GroupNorm(8, outside),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outside, outside, 3, 1, 1, bias=False),
+            nn.GroupNorm(8, outside),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inside != outside:
+            self.shortcut = nn.Sequential(nn.AvgPool2d(stride), nn.Conv2d(inside, outside, 1, bias=False))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return torch.relu(self.body(maps) + self.shortcut(maps))

@@ -1,0 +1,230 @@
+"""What the network sees of a crop: CT planes and the outlines of this body and its neighbours, plain or as a new view.
+
+A training view is what the shipped chain would have cut out had the localiser erred a little: the six points are
+moved by an error of its size, the frame is derived anew from the moved points, and CT and outlines follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from models.grader.crop import (
+    COLUMNS, FRONT_MM, MARGIN, PLANES, ROWS, VIEW_COLUMNS, VIEW_PLANES, VIEW_ROWS, Crop,
+)  # fmt: skip
+
+Floats = NDArray[np.float32]
+
+CHANNELS = VIEW_PLANES + 2
+"""The CT planes, this body's outline, the neighbours' outlines."""
+
+CENTRE_HU, SPREAD_HU = 300.0, 400.0
+LOWEST_HU, HIGHEST_HU = -300.0, 1300.0
+PLAIN_SHARE = 0.2
+"""Share of training views without any error in the points, as a check on the reading of ideal ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointError:
+    """How wrong six points are. Units: mm (SD).
+
+    `single_mm` is each point's own error along the spine (drawn up to it), `plate_mm` that of a whole endplate,
+    `along_mm` each point's from front to back, `wall_mm` the largest slip of a wall, as under a bridge.
+    """
+
+    single_mm: float = 0.9
+    plate_mm: float = 0.6
+    along_mm: float = 1.2
+    wall_mm: float = 3.0
+
+
+def plain_views(crops: Sequence[Crop]) -> Tensor:
+    """Returns the views that inference uses, (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) float32."""
+    centre = np.stack(
+        [crop.planes[1:-1, MARGIN : MARGIN + VIEW_ROWS, MARGIN : MARGIN + VIEW_COLUMNS] for crop in crops]
+    )
+    planes = normalised(torch.from_numpy(centre.astype(np.float32)))
+    points = torch.from_numpy(np.stack([crop.points_mm[..., 1:] for crop in crops]))
+    return torch.cat([planes, outlines(points)], 1)
+
+
+def mirrored(views: Tensor) -> Tensor:
+    """Swaps left and right: the planes in reverse order."""
+    return torch.cat([views[:, :VIEW_PLANES].flip(1), views[:, VIEW_PLANES:]], 1)
+
+
+def training_views(
+    crops: Sequence[Crop], rng: np.random.Generator, error: PointError
+) -> tuple[Tensor, Floats]:
+    """Returns one random view of each crop, and the six-point sets as they were moved.
+
+    Shapes: views (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS); points (n, 3, 6, 2), posterior and superior mm of the view.
+    """
+    n = len(crops)
+    points = np.stack([crop.points_mm[..., 1:] for crop in crops])
+    wrong = with_error(points, rng, error)
+    keep = rng.random(n) < PLAIN_SHARE
+    wrong[keep] = points[keep]
+    origin, angle = frames(wrong[:, 0])
+    origin += rng.normal(0, 0.7, (n, 2)).astype(np.float32) * ~keep[:, None]
+    angle += rng.normal(0, 0.02, n).astype(np.float32) * ~keep
+    planes = torch.from_numpy(np.stack([crop.planes for crop in crops]).astype(np.float32))
+    planes = _turned(planes, origin, angle)
+    seen = _sideways(planes, rng)
+    wrong = _in_frame(wrong, origin, angle)
+    wrong = _without_some_neighbours(wrong, rng)
+    seen = _truncated(seen, rng)
+    seen = _with_look(normalised(seen), rng)
+    views = torch.cat([seen, outlines(torch.from_numpy(wrong))], 1)
+    return views, wrong
+
+
+def normalised(planes_hu: Tensor) -> Tensor:
+    """Takes Hounsfield units to about -1.5 ... 2.5."""
+    return (planes_hu.clamp(LOWEST_HU, HIGHEST_HU) - CENTRE_HU) / SPREAD_HU
+
+
+def outlines(points_mm: Tensor) -> Tensor:
+    """Draws outlines as filled shapes with soft edges: channel 0 this body, channel 1 its neighbours.
+
+    Endplates run straight through their three points, walls straight from corner to corner; exact to a fraction of a
+    pixel, so that a height can be read off. Bodies with NaN points are not drawn.
+
+    Shapes: points (n, 3, 6, 2), posterior and superior mm; returns (n, 2, VIEW_ROWS, VIEW_COLUMNS), 0 to 1.
+    """
+    there = torch.isfinite(points_mm).flatten(2).all(2)[..., None, None]  # (n, 3, 1, 1)
+    points = torch.nan_to_num(points_mm)
+    y = (torch.arange(VIEW_COLUMNS) - FRONT_MM)[None, None, :]
+    z = ((VIEW_ROWS - 1) / 2 - torch.arange(VIEW_ROWS))[None, None, :]
+    upper, lower = _through(points[:, :, :3], y), _through(points[:, :, 3:], y)  # (n, 3, columns)
+    front, back = _wall(points[:, :, 0], points[:, :, 3], z), _wall(points[:, :, 2], points[:, :, 5], z)
+    rows, columns = z[..., None], y[..., None, :]
+    filled = (upper[..., None, :] - rows + 0.5).clamp(0, 1) * (rows - lower[..., None, :] + 0.5).clamp(0, 1)
+    filled = filled * (columns - front[..., None] + 0.5).clamp(0, 1) * (back[..., None] - columns + 0.5).clamp(0, 1)
+    filled = filled * there
+    return torch.stack([filled[:, 0], filled[:, 1:].amax(1)], 1)
+
+
+def frames(points_mm: Floats) -> tuple[Floats, Floats]:
+    """Derives the sagittal frame of six points as `vfscreen.genant.axes_of` does.
+
+    Shapes: points (n, 6, 2); returns origins (n, 2) in mm and angles (n,) in radians.
+    """
+    upper = points_mm[:, 2] - points_mm[:, 0]
+    lower = points_mm[:, 5] - points_mm[:, 3]
+    mean = upper / np.linalg.norm(upper, axis=1, keepdims=True)
+    mean = mean + lower / np.linalg.norm(lower, axis=1, keepdims=True)
+    corners: Floats = points_mm[:, [0, 2, 3, 5]].mean(1)
+    angles: Floats = np.arctan2(mean[:, 1], mean[:, 0])
+    return corners, angles
+
+
+def with_error(points_mm: Floats, rng: np.random.Generator, error: PointError) -> Floats:
+    """Moves point sets by a random error. Shapes: (n, 3, 6, 2) both ways."""
+    n, bodies = points_mm.shape[:2]
+    size = rng.random((n, 1, 1)) * error.single_mm
+    along_spine = rng.normal(0, 1, (n, bodies, 6)) * size
+    plates = rng.normal(0, error.plate_mm, (n, bodies, 2)) * rng.random((n, 1, 1))
+    along_spine += np.repeat(plates, 3, axis=2)
+    along_body = rng.normal(0, error.along_mm, (n, bodies, 6)) * rng.random((n, 1, 1))
+    slip = rng.uniform(-error.wall_mm, error.wall_mm / 2, (n, bodies)) * (rng.random((n, bodies)) < 0.15)
+    along_body[..., [0, 3]] += slip[..., None]
+    return (points_mm + np.stack([along_body, along_spine], -1)).astype(np.float32)
+
+
+def _through(three: Tensor, y: Tensor) -> Tensor:
+    """Height at y of the line through three points. Shapes: three (n, b, 3, 2), y (1, 1, columns)."""
+    first, middle, last = three[:, :, 0, :, None], three[:, :, 1, :, None], three[:, :, 2, :, None]
+    front = first[:, :, 1] + (y - first[:, :, 0]) * _slope(first, middle)
+    back = middle[:, :, 1] + (y - middle[:, :, 0]) * _slope(middle, last)
+    return torch.where(y < middle[:, :, 0], front, back)
+
+
+def _slope(start: Tensor, end: Tensor) -> Tensor:
+    return (end[:, :, 1] - start[:, :, 1]) / (end[:, :, 0] - start[:, :, 0]).clamp(min=2.0)
+
+
+def _wall(top: Tensor, bottom: Tensor, z: Tensor) -> Tensor:
+    """Place at z of the line from one corner to the other. Shapes: corners (n, b, 2), z (1, 1, rows)."""
+    rise = (top[..., 1:] - bottom[..., 1:]).clamp(min=2.0)
+    return bottom[..., :1] + (z - bottom[..., 1:]) * (top[..., :1] - bottom[..., :1]) / rise
+
+
+def _turned(planes: Tensor, origin: Floats, angle: Floats) -> Tensor:
+    """Reads crops in new frames. Shapes: (n, PLANES, ROWS, COLUMNS) to (n, PLANES, VIEW_ROWS, VIEW_COLUMNS)."""
+    y = torch.arange(VIEW_COLUMNS) - FRONT_MM
+    z = (VIEW_ROWS - 1) / 2 - torch.arange(VIEW_ROWS)
+    turn = torch.from_numpy(angle)[:, None, None]
+    at = torch.from_numpy(origin)
+    from_y = at[:, 0, None, None] + torch.cos(turn) * y[None, None, :] - torch.sin(turn) * z[None, :, None]
+    from_z = at[:, 1, None, None] + torch.sin(turn) * y[None, None, :] + torch.cos(turn) * z[None, :, None]
+    column = (from_y + FRONT_MM + MARGIN) / (COLUMNS - 1) * 2 - 1
+    row = ((ROWS - 1) / 2 - from_z) / (ROWS - 1) * 2 - 1
+    grid = torch.stack([column, row], -1)
+    return functional.grid_sample(planes, grid, "bilinear", "border", align_corners=True)
+
+
+def _in_frame(points_mm: Floats, origin: Floats, angle: Floats) -> Floats:
+    offset = points_mm - origin[:, None, None]
+    cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
+    turned = np.stack(
+        [cosine * offset[..., 0] + sine * offset[..., 1], -sine * offset[..., 0] + cosine * offset[..., 1]], -1
+    )
+    return turned.astype(np.float32)
+
+
+def _sideways(planes: Tensor, rng: np.random.Generator) -> Tensor:
+    """Chooses the view's planes, up to one plane off the middle and from either side."""
+    chosen = []
+    for one in planes:
+        start = int(rng.choice(PLANES - VIEW_PLANES + 1, p=(0.2, 0.6, 0.2)))
+        part = one[start : start + VIEW_PLANES]
+        chosen.append(part.flip(0) if rng.random() < 0.5 else part)
+    return torch.stack(chosen)
+
+
+def _without_some_neighbours(points_mm: Floats, rng: np.random.Generator) -> Floats:
+    points_mm = points_mm.copy()
+    points_mm[:, 1:][rng.random((len(points_mm), 2)) < 0.12] = np.nan
+    return points_mm
+
+
+def _truncated(planes: Tensor, rng: np.random.Generator) -> Tensor:
+    """Lets the scan end above, below or in front of the body, as at the edge of a field of view."""
+    for one in planes:
+        if rng.random() < 0.12:
+            rows = int(rng.integers(2, 30))
+            one[:, :rows] = -1024.0
+        if rng.random() < 0.12:
+            rows = int(rng.integers(2, 30))
+            one[:, -rows:] = -1024.0
+        if rng.random() < 0.06:
+            one[:, :, : int(rng.integers(1, 10))] = -1024.0
+    return planes
+
+
+def _with_look(planes: Tensor, rng: np.random.Generator) -> Tensor:
+    """Varies brightness, contrast, sharpness and noise, and blanks a patch now and then."""
+    n = len(planes)
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.18, (n, 1, 1, 1))).astype(np.float32))
+    offset = torch.from_numpy(rng.normal(0, 0.15, (n, 1, 1, 1)).astype(np.float32))
+    planes = planes * gain + offset
+    blurred = functional.avg_pool2d(planes, 3, 1, 1)
+    sharpness = torch.from_numpy(rng.uniform(-0.5, 1.0, (n, 1, 1, 1)).astype(np.float32))
+    planes = planes + (blurred - planes) * sharpness
+    noise = torch.from_numpy(rng.standard_normal(planes.shape, dtype=np.float32))
+    grain = functional.avg_pool2d(noise, 3, 1, 1) * 2
+    level = torch.from_numpy((rng.random((n, 1, 1, 1)) ** 2 * 0.5).astype(np.float32))
+    mix = torch.from_numpy(rng.random((n, 1, 1, 1), dtype=np.float32))
+    planes = planes + level * (mix * noise + (1 - mix) * grain)
+    for one in planes:
+        if rng.random() < 0.25:
+            row, column = int(rng.integers(VIEW_ROWS - 12)), int(rng.integers(VIEW_COLUMNS - 12))
+            one[:, row : row + int(rng.integers(4, 12)), column : column + int(rng.integers(4, 12))] = 0.0
+    return planes
