@@ -87,3 +87,27 @@ class TrainerDied(KnownError):
 
 class ModelRefused(KnownError):
     """A model file that cannot be taken in, put to use or gone back to."""
+
+
+class StoreReadOnly(KnownError):
+    """The store's file or folder may not be written."""
+
+
+class StoreUnreachable(KnownError):
+    """The store's disk or network drive does not answer."""
+
+
+class StaleCase(KnownError):
+    """The case changed since it was opened: another window showed the opinion, or moved the body."""
+
+
+class FirstReadLocked(KnownError):
+    """A first reading stays as it is once the program's opinion was shown."""
+
+
+class OutOfMemory(KnownError):
+    """There is not enough memory for what was asked."""
+
+
+class SnapshotDamaged(KnownError):
+    """A snapshot of labels that is not what it was when it was taken."""

@@ -111,13 +111,18 @@ def scored_from_json(content: Sequence[dict[str, Any]]) -> tuple[Scored, ...]:
         Scored(
             entry["body_id"],
             entry["pseudonym"],
-            _shares(entry["truth"]),
-            _shares(entry["probabilities"]),
+            shares_of(entry["truth"]),
+            shares_of(entry["probabilities"]),
         )
         for entry in content
     )
 
 
-def _shares(values: Sequence[float]) -> Shares:
+def shares_of(values: Sequence[float]) -> Shares:
+    """Takes four numbers for shares.
+
+    Raises:
+        ValueError: they are not four.
+    """
     first, second, third, fourth = values
     return first, second, third, fourth

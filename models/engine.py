@@ -1,0 +1,173 @@
+"""The engine: a child process that loads the models once and answers requests, one at a time.
+
+Lines in: {"id", "verb", "path", "files", "localiser", "grader", "vertebrae"}; the verb is screen, grade, embed or
+cancel; a model that is null is the bundled one.
+Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from models.child import Json, Pipe, claim_pipe, end_at_once, failure_of
+from models.grader import load_grader
+from models.localiser import load_localiser
+from vfscreen.findings import Suggestion
+from vfscreen.intake import LoadedSeries, read_study
+from vfscreen.ports import Grader, Localiser, Progress
+from vfscreen.screening import screen_series
+from vfscreen.wire import screening_to_wire, suggestion_to_wire, vertebra_from_wire
+
+THREADS = 2
+"""One thread is slower by a third, more than two gain little, and reading must stay smooth beside it."""
+
+Thing = TypeVar("Thing")
+
+
+class RequestCancelled(Exception):
+    """The request was taken back."""
+
+
+@dataclass(slots=True)
+class LastUsed(Generic[Thing]):
+    """The one thing that was used last, so that asking again costs nothing; another one replaces it."""
+
+    key: tuple[str, ...] = ()
+    thing: Thing | None = None
+
+    def get(self, key: tuple[str, ...], make: Callable[[], Thing]) -> Thing:
+        """Returns what is kept under this key, or makes it after the old one was let go."""
+        if self.thing is None or key != self.key:
+            self.thing = None
+            self.thing = make()
+            self.key = key
+        return self.thing
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What stays loaded between requests: one localiser, one grader, one series."""
+
+    localiser: LastUsed[Localiser] = field(default_factory=LastUsed)
+    grader: LastUsed[Grader] = field(default_factory=LastUsed)
+    series: LastUsed[LoadedSeries] = field(default_factory=LastUsed)
+
+    def answer(self, request: Json, progress: Progress) -> Any:
+        """Answers one request with what goes into its `result`.
+
+        Raises:
+            KnownError: what is asked for is refused. RequestCancelled: from `progress`.
+        """
+        if request["verb"] == "screen":
+            return self._screen(request, progress)
+        suggestions = self._grade(request, progress)
+        if request["verb"] == "grade":
+            return [entry and suggestion_to_wire(entry) for entry in suggestions]
+        if request["verb"] == "embed":
+            return [entry and entry.embedding.tolist() for entry in suggestions]
+        raise ValueError(f"no verb {request['verb']!r}")
+
+    def _screen(self, request: Json, progress: Progress) -> Json:
+        progress("reading", 0.0)
+        started = perf_counter()
+        loaded = self._load(request)
+        read_seconds = perf_counter() - started
+        progress("loading the models", 0.05)
+        weights = _chosen(request["localiser"])
+        localiser = self.localiser.get(_key(weights), lambda: load_localiser(weights))
+        grader = self._load_grader(request)
+        screening = screen_series(
+            loaded, request["path"], localiser, grader, progress, read_seconds=read_seconds
+        )
+        return screening_to_wire(screening)
+
+    def _grade(self, request: Json, progress: Progress) -> list[Suggestion | None]:
+        bodies = [vertebra_from_wire(entry) for entry in request["vertebrae"]]
+        progress("reading", 0.0)
+        loaded = self._load(request)
+        grader = self._load_grader(request)
+        progress("grading", 0.5)
+        return grader.grade(loaded.volume, bodies)
+
+    def _load_grader(self, request: Json) -> Grader:
+        weights = _chosen(request["grader"])
+        return self.grader.get(_key(weights), lambda: load_grader(weights))
+
+    def _load(self, request: Json) -> LoadedSeries:
+        files = [Path(file) for file in request["files"]]
+        path = Path(request["path"])
+        key = (*_key(path), *(str(file) for file in files))
+        return self.series.get(key, lambda: read_study(path))
+
+
+def _chosen(path: str | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _key(path: Path | None) -> tuple[str, ...]:
+    """Names a file by its place and its last change, so that a replaced file is read again."""
+    if path is None:
+        return ("bundled",)
+    try:
+        status = path.stat()
+    except OSError:  # who opens it will say so in better words
+        return (str(path), "missing")
+    return str(path), str(status.st_mtime_ns), str(status.st_size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inbox:
+    """Requests in their order, and the numbers of those that were taken back."""
+
+    waiting: queue.SimpleQueue[Json] = field(default_factory=queue.SimpleQueue)
+    cancelled: set[int] = field(default_factory=set)
+
+    def read(self, pipe: Pipe) -> None:
+        """Sorts what comes in; when the input closes, whoever asked is gone, and so are we."""
+        for message in pipe.lines():
+            if message["verb"] == "cancel":
+                self.cancelled.add(message["id"])
+            else:
+                self.waiting.put(message)
+        end_at_once()
+
+
+def serve(pipe: Pipe, engine: Engine) -> None:
+    """Answers requests until the input closes, which ends the process."""
+    inbox = _Inbox()
+    threading.Thread(target=inbox.read, args=(pipe,), name="inbox", daemon=True).start()
+    while True:
+        request = inbox.waiting.get()
+        pipe.send({"id": request["id"], **_outcome(pipe, engine, inbox, request)})
+
+
+def _outcome(pipe: Pipe, engine: Engine, inbox: _Inbox, request: Json) -> Json:
+    number: int = request["id"]
+
+    def progress(doing: str, share: float) -> None:
+        if number in inbox.cancelled:
+            raise RequestCancelled
+        pipe.send({"id": number, "progress": {"doing": doing, "share": share}})
+
+    try:
+        return {"result": engine.answer(request, progress)}
+    except RequestCancelled:
+        return {"cancelled": True}
+    except Exception as error:  # noqa: BLE001 (the process's edge: a bug becomes a report, and the engine goes on)
+        return failure_of(error, str(request["path"]))
+
+
+def main() -> int:
+    """Runs the engine until its input closes."""
+    pipe = claim_pipe()
+    torch.set_num_threads(THREADS)
+    serve(pipe, Engine())
+    return 0
