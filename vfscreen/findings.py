@@ -55,6 +55,7 @@ class SeriesFacts:
     age_years: int | None = None
     sex: str = ""
     study_date: str = ""
+    study_uid: str = ""
     pseudonym: str = ""
     sha256: str = ""
 

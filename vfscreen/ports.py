@@ -19,7 +19,7 @@ from vfscreen.cases import (
     TrainingRun,
     Undone,
 )  # fmt: skip
-from vfscreen.findings import Mode, Reading, Refusal, Screening, Suggestion, Vertebra
+from vfscreen.findings import Finding, Mode, Reading, Refusal, Screening, Suggestion, Vertebra
 from vfscreen.volume import Volume
 
 Progress = Callable[[str, float], None]
@@ -73,13 +73,21 @@ class CaseStore(Protocol):
     def queue(self, model: str) -> list[str]:
         """Returns the ids of the series that this grader has not screened yet, oldest first."""
 
-    def record_screening(self, series_id: str, screening: Screening) -> None:
+    def record_screening(
+        self, series_id: str, screening: Screening, source: GeometrySource = GeometrySource.LOCALISER
+    ) -> None:
         """Keeps a screening: matches its bodies with the known ones, versions geometry, keeps predictions."""
 
-    def worklist(self, reader: str, mode: Mode) -> list[CaseRow]:
-        """Returns the cases: random but fixed per reader in *read*, by suspicion (unseen first) in *screen*."""
+    def record_finding(self, body_id: str, geometry_version: int, finding: Finding) -> None:
+        """Keeps what the grader said of one body that a reader moved or added."""
 
-    def case(self, series_id: str, reader: str) -> Case:
+    def worklist(self, reader: str, mode: Mode, model: str | None = None) -> list[CaseRow]:
+        """Returns the cases: random but fixed per reader in *read*, by suspicion (unseen first) in *screen*.
+
+        `model` is the active grader's id; None takes whichever screened each case last.
+        """
+
+    def case(self, series_id: str, reader: str, model: str | None = None) -> Case:
         """Returns everything about one case; raises `NoSuchThing`."""
 
     def add_geometry(self, body_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> int:
@@ -89,22 +97,43 @@ class CaseStore(Protocol):
         """Adds a body that was missed and returns its id."""
 
     def store_reading(self, reading: Reading) -> Reading:
-        """Appends a reading, superseding this reader's present one of the same body; returns it with its id."""
+        """Appends a reading, superseding this reader's present one of the same body and phase; returns it with its id.
+
+        Raises:
+            StaleCase: its phase contradicts what this reader was shown; open the case again and say it anew.
+        """
+
+    def store_readings(self, several: Sequence[Reading]) -> list[Reading]:
+        """Appends the readings of one key press ("all remaining normal"): one transaction, one undo."""
 
     def reveal(self, series_id: str, reader: str, mode: Mode) -> datetime:
         """Records that the program's opinion on this case was shown to the reader; returns when it first was."""
 
     def undo(self, reader: str) -> Undone | None:
-        """Takes the reader's last act back by a compensating row; None if there is none left."""
+        """Takes the reader's last act back by a compensating row; None if there is none left.
+
+        Raises:
+            FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+        """
 
     def redo(self, reader: str) -> Undone | None:
-        """Does the last undone act again; None if another act came in between."""
+        """Does the last undone act again; None if another act came in between.
+
+        Raises:
+            FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+        """
+
+    def graded_since(self, reader: str, since: datetime) -> int:
+        """Counts the vertebrae that this reader settled since a time (for "graded today")."""
 
     def labelled_bodies(self) -> list[LabelledBody]:
         """Returns every body with a first reading that may train or test."""
 
     def add_model(self, model: ModelRow) -> None:
-        """Mirrors a model file; a known id with another sha256 is refused."""
+        """Mirrors a model file; a known id with another sha256 is refused (`WeightsDamaged`)."""
+
+    def models(self) -> list[ModelRow]:
+        """Returns the mirrored model files, oldest first."""
 
     def record_training(self, run: TrainingRun) -> int:
         """Keeps how a retraining went."""
@@ -122,7 +151,7 @@ class CaseStore(Protocol):
         """Returns (series id, pseudonym, level, reading) of every reading ever stored, oldest first."""
 
     def backup(self, target: Path) -> Path:
-        """Writes a checked copy of the store and returns its path."""
+        """Writes a checked copy of the store and returns its path; into a folder, under the name of the moment."""
 
     def check(self) -> list[str]:
         """Returns what is wrong with the store's file, its foreign keys or its audit; empty if nothing is."""

@@ -1,0 +1,162 @@
+"""Backups of the store: whole and checked, dated, thinned as they grow old; and the way back."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from db.copying import copy_database, soundness
+from db.faults import faults_named
+from db.opening import FILE_NAME, identity
+from vfscreen.errors import KnownError, NoSuchThing, StoreDamaged, StoreReadOnly
+
+KEEP_ALL = timedelta(days=2)
+DAILY, WEEKLY, MONTHLY = 12, 10, 9
+_NAME = re.compile(r"vfscreen-(\d{8}-\d{6})\.sqlite")
+_STAMP = "%Y%m%d-%H%M%S"
+
+
+def back_up(source: sqlite3.Connection, file: Path, target: Path, now: datetime) -> Path:
+    """Writes a checked copy and returns its path; into a folder (that is there), under the name of the moment.
+
+    Raises:
+        KnownError: the target is the store itself, or cannot be written; the copy is not sound.
+    """
+    if target.is_dir():
+        target = target / f"vfscreen-{now.astimezone(UTC).strftime(_STAMP)}.sqlite"
+    if target.exists() and target.samefile(file):
+        raise KnownError("A backup cannot take the store's own place", str(target), "Choose another file.")
+    _make(target.parent)
+    copy_database(source, target)
+    return target
+
+
+def back_up_dated(
+    source: sqlite3.Connection, file: Path, folder: Path, now: datetime, not_within: timedelta
+) -> Path | None:
+    """Adds a dated copy to the folder and thins it; None if the newest copy is younger than `not_within`."""
+    _make(folder)
+    newest = max(dated(folder), default=None)
+    if newest is not None and now - newest < not_within:
+        return None
+    written = back_up(source, file, folder, now)
+    thin(folder, now)
+    return written
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreReadOnly(
+            "The folder of the backups cannot be made", str(folder), "Choose another."
+        ) from error
+
+
+def dated(folder: Path) -> dict[datetime, Path]:
+    """Returns the dated copies in a folder by their time."""
+    found = {}
+    for path in folder.glob("vfscreen-*.sqlite"):
+        match = _NAME.fullmatch(path.name)
+        if match:
+            found[datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)] = path
+    return found
+
+
+def thin(folder: Path, now: datetime) -> list[Path]:
+    """Deletes the dated copies that are no longer worth their room and returns their paths; no other file."""
+    copies = dated(folder)
+    kept = worth_keeping(copies, now)
+    gone = [path for time, path in sorted(copies.items()) if time not in kept]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return gone
+
+
+def worth_keeping(times: Iterable[datetime], now: datetime) -> set[datetime]:
+    """Chooses the copies to keep: all of two days, then the last of 12 days, of 10 weeks, of 9 months.
+
+    Source: the thinning of Anki's backups (rslib/src/collection/backup.rs).
+    """
+    newest_first = sorted(times, reverse=True)
+    kept = {time for time in newest_first if now - time <= KEEP_ALL}
+    older = [time for time in newest_first if time not in kept]
+    for count, period in _PERIODS:
+        last = _last_of_each(older, period, count)
+        kept |= last
+        older = [time for time in older if not last or time < min(last)]
+    return kept
+
+
+_PERIODS: tuple[tuple[int, Callable[[datetime], Hashable]], ...] = (
+    (DAILY, lambda time: time.date()),
+    (WEEKLY, lambda time: time.isocalendar()[:2]),
+    (MONTHLY, lambda time: (time.year, time.month)),
+)
+
+
+def _last_of_each(
+    newest_first: list[datetime], period: Callable[[datetime], Hashable], count: int
+) -> set[datetime]:
+    last: dict[Hashable, datetime] = {}
+    for time in newest_first:
+        last.setdefault(period(time), time)
+    return set(islice(last.values(), count))
+
+
+def restore(source: Path, folder: Path, now: datetime) -> Path | None:
+    """Puts a backup in the store's place; the store that was there is kept beside it and its new path returned.
+
+    Raises:
+        NoSuchThing: there is no such backup.
+        StoreDamaged, StoreTooNew: the backup is not one that this program can open; nothing was changed.
+        StoreLocked: the store is open in another window or process.
+    """
+    if not source.is_file():
+        raise NoSuchThing("There is no such backup", str(source), "See the folder of the backups.")
+    _make(folder)
+    file = folder / FILE_NAME
+    if file.exists() and file.samefile(source):
+        raise KnownError("A store cannot be restored from itself", str(source), "Choose a backup.")
+    with closing(_open_sound(source)) as backup:
+        aside = _set_aside(file, now) if file.exists() else None
+        copy_database(backup, file)
+    return aside
+
+
+def _open_sound(source: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        with faults_named(source):
+            identity(connection, source)
+            answer = soundness(connection)
+        if answer:
+            raise StoreDamaged(f"The backup is damaged ({answer})", str(source), "Choose an older backup.")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_aside(file: Path, now: datetime) -> Path:
+    """Renames the store with its log, if nobody else has it open."""
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                with faults_named(file):
+                    raise
+    aside = file.with_name(f"{file.stem}-before-restore-{now.astimezone(UTC).strftime(_STAMP)}{file.suffix}")
+    for ending in ("-wal", "-shm", ""):  # the file itself last: without it, the log would be a stranger's
+        log = file.with_name(file.name + ending)
+        if log.exists():
+            log.rename(aside.with_name(aside.name + ending))
+    return aside

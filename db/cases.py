@@ -1,0 +1,270 @@
+"""What the reading room asks for: the worklist and one case, for one reader."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.codec import facts_of, finding_of, vertebra_of
+from db.geometry import present_bodies
+from db.people import reader_id
+from db.readings import heads_of_series, is_head, revealed
+from db.schema import (
+    BodyRow,
+    GeometryRow,
+    PatientRow,
+    PredictionRow,
+    ReadingRow,
+    RevealRow,
+    ScreeningRow,
+    SeriesRow,
+    StudyRow,
+)  # fmt: skip
+from db.screenings import last_screening
+from db.series import series_row
+from vfscreen.anatomy import ASSESSED, Level
+from vfscreen.cases import Body, Case, CaseRow, CaseState
+from vfscreen.findings import Finding, Mode, Phase
+
+SUGGESTED_FROM = 0.5
+"""A level is listed as suggested where P(grade >= 2) reaches this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one reader said of one body, as far as the worklist shows it."""
+
+    answered: bool
+    unreadable: bool
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Thought:
+    """What the model thinks of one body."""
+
+    level: Level
+    triage_probability: float
+
+
+def worklist(session: Session, reader: str, mode: Mode, model: str | None) -> list[CaseRow]:
+    """Returns the cases in the reader's order; suspicion is handed out in screen mode alone."""
+    levels = _gradable_levels(session)
+    said = _said(session, reader)
+    screenings = _last_screenings(session, model)
+    thoughts = _thoughts(session, screenings) if mode is Mode.SCREEN else {}
+    shown = _shown(session, reader)
+    rows = []
+    for series_id, description, warnings, date, pseudonym in _series(session):
+        bodies = levels.get(series_id, {})
+        screening = screenings.get(series_id)
+        thought = thoughts.get(series_id, [])
+        answers = [said[body_id] for body_id in bodies if body_id in said]
+        rows.append(
+            CaseRow(
+                series_id=series_id,
+                pseudonym=pseudonym,
+                study_date=date,
+                description=description,
+                levels=_span(list(bodies.values())),
+                state=_state(answers, len(bodies), screened=screening is not None),
+                graded=sum(answer.answered for answer in answers),
+                bodies=len(bodies),
+                warnings=_together(warnings, screening.warnings if screening else []),
+                suspicion=max((t.triage_probability for t in thought), default=0.0)
+                if mode is Mode.SCREEN and screening is not None
+                else None,
+                suggested_levels=_suggested(thought) if series_id in shown else "",
+            )
+        )
+    if mode is Mode.READ:
+        return sorted(rows, key=lambda row: _lot(reader, row.series_id))
+    return sorted(rows, key=lambda row: (row.suspicion is not None, -(row.suspicion or 0.0)))
+
+
+def _lot(reader: str, series_id: str) -> bytes:
+    """A random place that stays the same for one reader and series (label-studio#702)."""
+    return hashlib.sha256(f"{reader}\n{series_id}".encode()).digest()
+
+
+def _series(session: Session) -> list[tuple[str, str, list[str], str, str]]:
+    """Returns (series, description, warnings, study date, pseudonym), oldest first."""
+    wanted = (
+        select(
+            SeriesRow.id,
+            SeriesRow.facts["description"].as_string(),
+            SeriesRow.warnings,
+            StudyRow.date,
+            PatientRow.pseudonym,
+        )
+        .join(StudyRow, StudyRow.id == SeriesRow.study_id)
+        .join(PatientRow, PatientRow.id == StudyRow.patient_id)
+        .order_by(SeriesRow.added_at, SeriesRow.id)
+    )
+    return list(session.execute(wanted).tuples())
+
+
+def _gradable_levels(session: Session) -> dict[str, dict[str, Level]]:
+    """Returns by series and body the levels that readers grade (see `vfscreen.reading.is_gradable`)."""
+    wanted = (
+        select(BodyRow.series_id, BodyRow.id, GeometryRow.level)
+        .join(
+            GeometryRow,
+            (GeometryRow.body_id == BodyRow.id) & (GeometryRow.version == BodyRow.present_version),
+        )
+        .where(BodyRow.gone_at.is_(None), GeometryRow.whole, GeometryRow.level.in_(ASSESSED))
+    )
+    found: dict[str, dict[str, Level]] = defaultdict(dict)
+    for series_id, body_id, level in session.execute(wanted).tuples():
+        found[series_id][body_id] = level
+    return found
+
+
+def _said(session: Session, reader: str) -> dict[str, _Said]:
+    """Returns by body what the reader's present readings say; a final one goes before a first one."""
+    wanted = select(
+        ReadingRow.body_id,
+        ReadingRow.phase,
+        ReadingRow.grade,
+        ReadingRow.not_assessable,
+        ReadingRow.other_deformity,
+        ReadingRow.flag,
+        ReadingRow.note,
+    ).where(ReadingRow.reader_id == reader_id(session, reader), is_head())
+    found: dict[str, _Said] = {}
+    for body_id, phase, grade, reason, other, flag, note in session.execute(wanted).tuples():
+        answered = grade is not None or reason is not None or other is not None
+        if (answered or flag or note) and (phase is Phase.FINAL or body_id not in found):
+            found[body_id] = _Said(answered, reason is not None, flag)
+    return found
+
+
+def _last_screenings(session: Session, model: str | None) -> dict[str, ScreeningRow]:
+    """Returns by series its last screening, by one grader or by whichever it was."""
+    newest = select(func.max(ScreeningRow.id)).group_by(ScreeningRow.series_id)
+    if model is not None:
+        newest = newest.where(ScreeningRow.grader == model)
+    rows = session.scalars(select(ScreeningRow).where(ScreeningRow.id.in_(newest)))
+    return {row.series_id: row for row in rows}
+
+
+def _thoughts(session: Session, screenings: dict[str, ScreeningRow]) -> dict[str, list[_Thought]]:
+    """Returns by series what the grader of its last screening thinks of each body that is shown."""
+    newest = select(func.max(PredictionRow.id)).group_by(PredictionRow.body_id, PredictionRow.model)
+    wanted = (
+        select(
+            BodyRow.series_id,
+            PredictionRow.model,
+            GeometryRow.level,
+            PredictionRow.probability_2 + PredictionRow.probability_3,
+        )
+        .join(BodyRow, BodyRow.id == PredictionRow.body_id)
+        .join(
+            GeometryRow,
+            (GeometryRow.body_id == BodyRow.id) & (GeometryRow.version == BodyRow.present_version),
+        )
+        .where(
+            PredictionRow.id.in_(newest), BodyRow.gone_at.is_(None), PredictionRow.probability_2.is_not(None)
+        )
+    )
+    found: dict[str, list[_Thought]] = defaultdict(list)
+    for series_id, model, level, probability in session.execute(wanted).tuples():
+        if series_id in screenings and model == screenings[series_id].grader:
+            found[series_id].append(_Thought(level, float(probability or 0.0)))
+    return found
+
+
+def _shown(session: Session, reader: str) -> set[str]:
+    """Returns the series whose opinion this reader was shown."""
+    number = reader_id(session, reader)
+    return set(session.scalars(select(RevealRow.series_id).where(RevealRow.reader_id == number)))
+
+
+def _state(answers: list[_Said], bodies: int, *, screened: bool) -> CaseState:
+    if any(answer.flagged for answer in answers):
+        return CaseState.LOOK_AGAIN
+    if bodies == 0:
+        return CaseState.CANNOT_READ if screened else CaseState.NEW
+    answered = [answer for answer in answers if answer.answered]
+    if len(answered) == bodies:
+        return CaseState.CANNOT_READ if all(answer.unreadable for answer in answered) else CaseState.DONE
+    return CaseState.BEGUN if answers else CaseState.NEW
+
+
+def _span(levels: list[Level]) -> str:
+    """Names a stretch of the spine, "T4-L5"."""
+    if not levels:
+        return ""
+    top, bottom = min(levels, key=lambda level: level.rank), max(levels, key=lambda level: level.rank)
+    return str(top) if top is bottom else f"{top}-{bottom}"
+
+
+def _suggested(thoughts: list[_Thought]) -> str:
+    levels = [thought.level for thought in thoughts if thought.triage_probability >= SUGGESTED_FROM]
+    return " ".join(str(level) for level in sorted(levels, key=lambda level: level.rank))
+
+
+def _together(*warnings: list[str]) -> tuple[str, ...]:
+    """Joins lists of warnings, each sentence once."""
+    return tuple(dict.fromkeys(sentence for some in warnings for sentence in some))
+
+
+def case(session: Session, series_id: str, reader: str, model: str | None) -> Case:
+    """Returns everything about one case.
+
+    Raises:
+        NoSuchThing: there is none with that id.
+    """
+    row = series_row(session, series_id)
+    screening = last_screening(session, series_id)
+    pairs = sorted(
+        present_bodies(session, series_id), key=lambda pair: (pair[1].level.rank, -pair[1].centre_lps_mm[2])
+    )
+    readings = heads_of_series(session, series_id, reader)
+    first = {reading.body_id: reading for reading in readings if reading.phase is Phase.FIRST}
+    final = {reading.body_id: reading for reading in readings if reading.phase is Phase.FINAL}
+    number = reader_id(session, reader)
+    grader = model if model is not None or screening is None else screening.grader
+    return Case(
+        series_id=series_id,
+        source=Path(row.source),
+        files=tuple(Path(file) for file in row.files),
+        facts=facts_of(row.facts),
+        warnings=_together(row.warnings, screening.warnings if screening else []),
+        bodies=tuple(
+            Body(body.id, geometry.version, geometry.source, vertebra_of(geometry))
+            for body, geometry in pairs
+        ),
+        findings={} if grader is None else findings(session, series_id, grader),
+        readings=first | final,
+        first_readings=first,
+        revealed_at=None if number is None else revealed(session, series_id, number),
+    )
+
+
+def findings(session: Session, series_id: str, grader: str) -> dict[str, Finding]:
+    """Returns by body what a grader said last of the bodies that are shown."""
+    newest = (
+        select(func.max(PredictionRow.id))
+        .join(BodyRow, BodyRow.id == PredictionRow.body_id)
+        .where(BodyRow.series_id == series_id, BodyRow.gone_at.is_(None), PredictionRow.model == grader)
+        .group_by(PredictionRow.body_id)
+    )
+    wanted = (
+        select(PredictionRow, GeometryRow)
+        .join(
+            GeometryRow,
+            (GeometryRow.body_id == PredictionRow.body_id)
+            & (GeometryRow.version == PredictionRow.geometry_version),
+        )
+        .where(PredictionRow.id.in_(newest))
+    )
+    return {
+        prediction.body_id: finding_of(prediction, geometry)
+        for prediction, geometry in session.execute(wanted).tuples()
+    }

@@ -1,0 +1,86 @@
+"""The bodies whose first readings may train or test a grader."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.codec import reading_of, vertebra_of
+from db.geometry import present_bodies
+from db.readings import is_head
+from db.schema import BodyRow, GeometryRow, PatientRow, ReaderRow, ReadingRow, SeriesRow, StudyRow
+from vfscreen.cases import LabelledBody
+from vfscreen.findings import Phase, Reading, Vertebra
+
+
+def labelled_bodies(session: Session) -> list[LabelledBody]:
+    """Returns every body with a grade in an unsuperseded first reading, of both modes and all readers.
+
+    Withdrawn readings, bodies that could not be graded, and other deformities without a grade are left out: none of
+    them is a grade 0. Where readers saw different geometry, that of the newest reading stands.
+    """
+    readings = _graded_first_readings(session)
+    places = _places(session)
+    found = []
+    for series_id, by_body in readings.items():
+        source, files, patient = places[series_id]
+        shown = sorted(
+            (vertebra_of(geometry) for _, geometry in present_bodies(session, series_id)),
+            key=lambda vertebra: (vertebra.level.rank, -float(vertebra.centre_lps_mm[2])),
+        )
+        for body_id, said in by_body.items():
+            read_on = session.get_one(GeometryRow, (body_id, said[-1].geometry_version))
+            found.append(
+                LabelledBody(
+                    body_id=body_id,
+                    series_id=series_id,
+                    pseudonym=patient.pseudonym,
+                    split=patient.split,
+                    source=source,
+                    files=files,
+                    vertebra=vertebra_of(read_on),
+                    neighbours=_neighbours(body_id, shown),
+                    readings=tuple(said),
+                )
+            )
+    return found
+
+
+def _graded_first_readings(session: Session) -> dict[str, dict[str, list[Reading]]]:
+    """Returns readings by series and body, oldest first."""
+    wanted = (
+        select(BodyRow.series_id, ReadingRow, ReaderRow.name)
+        .join(BodyRow, BodyRow.id == ReadingRow.body_id)
+        .join(ReaderRow, ReaderRow.id == ReadingRow.reader_id)
+        .where(ReadingRow.phase == Phase.FIRST, ReadingRow.grade.is_not(None), is_head())
+        .order_by(ReadingRow.id)
+    )
+    found: dict[str, dict[str, list[Reading]]] = defaultdict(lambda: defaultdict(list))
+    for series_id, row, name in session.execute(wanted).tuples():
+        found[series_id][row.body_id].append(reading_of(row, name))
+    return found
+
+
+def _places(session: Session) -> dict[str, tuple[Path, tuple[Path, ...], PatientRow]]:
+    """Returns by series where it lies and whose it is."""
+    wanted = (
+        select(SeriesRow, PatientRow)
+        .join(StudyRow, StudyRow.id == SeriesRow.study_id)
+        .join(PatientRow, PatientRow.id == StudyRow.patient_id)
+    )
+    return {
+        series.id: (Path(series.source), tuple(Path(file) for file in series.files), patient)
+        for series, patient in session.execute(wanted).tuples()
+    }
+
+
+def _neighbours(body_id: str, shown: list[Vertebra]) -> tuple[Vertebra, ...]:
+    """Returns the bodies next above and below, as far as they are there."""
+    order = [vertebra.body_id for vertebra in shown]
+    if body_id not in order:
+        return ()
+    place = order.index(body_id)
+    return tuple(shown[max(place - 1, 0) : place] + shown[place + 1 : place + 2])

@@ -1,0 +1,179 @@
+"""Readings: appended, never changed; each supersedes the reader's last one of the same body and phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from db.audit import record, record_reading
+from db.codec import ANSWER_COLUMNS, reading_of
+from db.geometry import body_row
+from db.people import new_act, reader_id, reader_row
+from db.schema import (
+    ActKind,
+    ActRow,
+    BodyRow,
+    GeometryRow,
+    PatientRow,
+    ReaderRow,
+    ReadingRow,
+    RevealRow,
+    SeriesRow,
+    StudyRow,
+)  # fmt: skip
+from db.series import series_row
+from vfscreen.errors import NoSuchThing, StaleCase
+from vfscreen.findings import Mode, Phase, Reading
+from vfscreen.reading import check_reading, is_withdrawn
+
+
+def is_head() -> ColumnElement[bool]:
+    """The condition that no later reading supersedes a row of `reading`."""
+    later = aliased(ReadingRow)
+    return ~exists().where(later.supersedes == ReadingRow.id)
+
+
+def store(session: Session, readings: Sequence[Reading], now: datetime) -> list[Reading]:
+    """Appends the readings of one key press (several for "all remaining normal") as one act.
+
+    Raises:
+        NoSuchThing: a body or geometry version that is not there.
+        StaleCase: a phase that contradicts what this reader was shown.
+        ValueError: a reading that contradicts itself, or readings of several readers.
+    """
+    if len({reading.reader for reading in readings}) != 1:
+        raise ValueError("one act is one reader's")
+    act = new_act(session, readings[0].reader, ActKind.DO, now)
+    return [_append(session, reading, act) for reading in readings]
+
+
+def _append(session: Session, reading: Reading, act: ActRow) -> Reading:
+    check_reading(reading)
+    body = body_row(session, reading.body_id)
+    if session.get(GeometryRow, (body.id, reading.geometry_version)) is None:
+        raise NoSuchThing(
+            "This vertebra has no such geometry",
+            f"{body.id} version {reading.geometry_version}",
+            "Open the case again.",
+        )
+    revealed_at = revealed(session, body.series_id, act.reader_id)
+    _check_phase(session, reading, revealed_at)
+    last = head(session, act.reader_id, body.id, reading.phase)
+    body.gone_at = None  # what somebody reads is shown
+    values = {name: getattr(reading, name) for name in ANSWER_COLUMNS}
+    row = ReadingRow(
+        act_id=act.id,
+        reader_id=act.reader_id,
+        body_id=body.id,
+        time=reading.time,
+        revealed_at=revealed_at,
+        supersedes=None if last is None else last.id,
+        **values,
+    )
+    return insert(session, row, reading.reader)
+
+
+def insert(session: Session, row: ReadingRow, reader: str) -> Reading:
+    """Writes a row and its line of the audit."""
+    session.add(row)
+    session.flush()
+    record_reading(session, row, reader)
+    return reading_of(row, reader)
+
+
+def _check_phase(session: Session, reading: Reading, revealed_at: datetime | None) -> None:
+    right = Phase.FIRST if revealed_at is None else Phase.FINAL
+    if reading.phase is right:
+        return
+    said = "was already shown" if right is Phase.FINAL else "was not yet shown"
+    raise StaleCase(
+        f"This cannot be a {reading.phase} read, the model's opinion on the case {said}",
+        reading.body_id,
+        "Open the case again, then grade.",
+    )
+
+
+def head(session: Session, reader: int, body_id: str, phase: Phase) -> ReadingRow | None:
+    """Returns a reader's last reading of a body in a phase, withdrawn or not."""
+    mine = (ReadingRow.reader_id == reader, ReadingRow.body_id == body_id, ReadingRow.phase == phase)
+    return session.scalars(select(ReadingRow).where(*mine, is_head())).one_or_none()
+
+
+def present(session: Session, reader: int, body_id: str, name: str) -> Reading | None:
+    """Returns what stands at a body for a reader: the final reading, else the first, withdrawn ones left out."""
+    for phase in (Phase.FINAL, Phase.FIRST):
+        row = head(session, reader, body_id, phase)
+        reading = None if row is None else reading_of(row, name)
+        if reading is not None and not is_withdrawn(reading):
+            return reading
+    return None
+
+
+def reveal(session: Session, series_id: str, reader: str, mode: Mode, now: datetime) -> datetime:
+    """Records that the opinion on a case was shown; the first time counts."""
+    series_row(session, series_id)
+    number = reader_row(session, reader, now).id
+    earlier = revealed(session, series_id, number)
+    if earlier is not None:
+        return earlier
+    session.add(RevealRow(series_id=series_id, reader_id=number, mode=mode, time=now))
+    record(session, now, reader, "opinion shown", series_id, {"mode": mode})
+    return now
+
+
+def revealed(session: Session, series_id: str, reader: int) -> datetime | None:
+    """Returns when the opinion on a series was first shown to a reader."""
+    row = session.get(RevealRow, (series_id, reader))
+    return None if row is None else row.time
+
+
+def heads_of_series(session: Session, series_id: str, reader: str) -> list[Reading]:
+    """Returns a reader's unsuperseded readings of a series, withdrawn ones left out, in no order."""
+    number = reader_id(session, reader)
+    wanted = (
+        select(ReadingRow)
+        .join(BodyRow, BodyRow.id == ReadingRow.body_id)
+        .where(BodyRow.series_id == series_id, ReadingRow.reader_id == number, is_head())
+    )
+    readings = [reading_of(row, reader) for row in session.scalars(wanted)]
+    return [reading for reading in readings if not is_withdrawn(reading)]
+
+
+def graded_since(session: Session, reader: str, since: datetime) -> int:
+    """Counts the bodies with a present grade (or reason) that this reader gave since a time."""
+    settled = (
+        ReadingRow.grade.is_not(None)
+        | ReadingRow.not_assessable.is_not(None)
+        | ReadingRow.other_deformity.is_not(None)
+    )
+    wanted = (
+        select(func.count(func.distinct(ReadingRow.body_id)))
+        .join(ReaderRow)
+        .where(ReaderRow.name == reader, ReadingRow.time >= since, is_head(), settled)
+    )
+    return session.scalar(wanted) or 0
+
+
+def every_reading(session: Session) -> list[tuple[str, str, str, Reading]]:
+    """Returns (series id, pseudonym, level, reading) of every reading ever stored, oldest first."""
+    wanted = (
+        select(ReadingRow, ReaderRow.name, GeometryRow.level, SeriesRow.id, PatientRow.pseudonym)
+        .join(ReaderRow, ReaderRow.id == ReadingRow.reader_id)
+        .join(BodyRow, BodyRow.id == ReadingRow.body_id)
+        .join(
+            GeometryRow,
+            (GeometryRow.body_id == ReadingRow.body_id)
+            & (GeometryRow.version == ReadingRow.geometry_version),
+        )
+        .join(SeriesRow, SeriesRow.id == BodyRow.series_id)
+        .join(StudyRow, StudyRow.id == SeriesRow.study_id)
+        .join(PatientRow, PatientRow.id == StudyRow.patient_id)
+        .order_by(ReadingRow.id)
+    )
+    return [
+        (series_id, pseudonym, str(level), reading_of(row, name))
+        for row, name, level, series_id, pseudonym in session.execute(wanted).tuples()
+    ]

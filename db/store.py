@@ -1,0 +1,258 @@
+"""The case store: every verb is one transaction, and what it wrote is on disk when it returns."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db import audit, backup, cases, checks, geometry, labels, ledger, readings, screenings, series, undo
+from db.faults import faults_named
+from db.opening import OpenFile, open_file, raw_connection
+from vfscreen.cases import (
+    Case,
+    CaseRow,
+    Event,
+    GeometrySource,
+    LabelledBody,
+    ModelRow,
+    NewSeries,
+    TrainingRun,
+    Undone,
+)  # fmt: skip
+from vfscreen.findings import Finding, Mode, Reading, Screening, Vertebra
+from vfscreen.split import Shares
+
+BACKUP_NOT_WITHIN = timedelta(minutes=30)
+
+Clock = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_store(
+    folder: Path,
+    *,
+    shares: Shares | None = None,
+    always_train: frozenset[str] = frozenset(),
+    clock: Clock = _utc_now,
+) -> Store:
+    """Opens the store in a data folder; makes it if it is not there, migrates it if it is old.
+
+    `shares` say how new patients are split (15 % held out, 15 % test); `always_train` holds pseudonyms,
+    SeriesInstanceUIDs and sha256 that a bundled model was trained on: their patients always train.
+
+    Raises:
+        StoreTooNew, StoreDamaged, StoreLocked, StoreReadOnly, StoreUnreachable, DiskFull: as they say.
+    """
+    return Store(open_file(folder), shares or Shares(), always_train, clock)
+
+
+class Store:
+    """An open case store, the `vfscreen.ports.CaseStore` on SQLite. Threads and processes may share the file.
+
+    Every verb raises `StoreLocked`, `DiskFull`, `StoreDamaged`, `StoreReadOnly` or `StoreUnreachable` where the
+    file fails it; nothing of the verb was stored then.
+    """
+
+    def __init__(self, opened: OpenFile, shares: Shares, always_train: frozenset[str], clock: Clock) -> None:
+        self._opened = opened
+        self._shares = shares
+        self._always_train = always_train
+        self._clock = clock
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return self._opened.file
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how the file is written (on a network drive)."""
+        return self._opened.notes
+
+    def close(self) -> None:
+        """Lets the file go; the write-ahead log is folded in when the last one leaves."""
+        self._opened.reading.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with faults_named(self.file), Session(self._opened.reading) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with faults_named(self.file), Session(self._opened.writing) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _raw(self) -> Iterator[sqlite3.Connection]:
+        with faults_named(self.file), self._opened.reading.connect() as connection:
+            yield raw_connection(connection)
+
+    # ---- series and screenings
+
+    def add_series(self, series_given: NewSeries) -> tuple[str, bool]:
+        """Takes a series in; returns its id, and whether it is new (same SeriesInstanceUID or sha256: it is not)."""
+        with self._writing() as session:
+            return series.add_series(session, series_given, self._shares, self._always_train, self._clock())
+
+    def queue(self, model: str) -> list[str]:
+        """Returns the ids of the series that this grader has not screened yet, oldest first."""
+        with self._reading() as session:
+            return series.queue(session, model)
+
+    def record_screening(
+        self, series_id: str, screening: Screening, source: GeometrySource = GeometrySource.LOCALISER
+    ) -> None:
+        """Keeps a screening: matches its bodies with the known ones, versions geometry, keeps predictions."""
+        with self._writing() as session:
+            screenings.record_screening(session, series_id, screening, source, self._clock())
+
+    def record_finding(self, body_id: str, geometry_version: int, finding: Finding) -> None:
+        """Keeps what the grader said of one body that a reader moved or added."""
+        with self._writing() as session:
+            screenings.record_finding(session, body_id, geometry_version, finding, self._clock())
+
+    # ---- cases
+
+    def worklist(self, reader: str, mode: Mode, model: str | None = None) -> list[CaseRow]:
+        """Returns the cases: random but fixed per reader in *read*, by suspicion (unseen first) in *screen*.
+
+        `model` is the active grader; None takes whichever screened each case last.
+        """
+        with self._reading() as session:
+            return cases.worklist(session, reader, mode, model)
+
+    def case(self, series_id: str, reader: str, model: str | None = None) -> Case:
+        """Returns everything about one case; raises `NoSuchThing`."""
+        with self._reading() as session:
+            return cases.case(session, series_id, reader, model)
+
+    def add_geometry(self, body_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> int:
+        """Adds a geometry version to a body and returns its number; the old one stays."""
+        with self._writing() as session:
+            return geometry.add_geometry(session, body_id, vertebra, source, who, self._clock())
+
+    def add_body(self, series_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> str:
+        """Adds a body that was missed and returns its id."""
+        with self._writing() as session:
+            return geometry.add_body(session, series_id, vertebra, source, who, self._clock())
+
+    # ---- readings
+
+    def store_reading(self, reading: Reading) -> Reading:
+        """Appends a reading, superseding this reader's present one of the same body and phase; returns it with its id.
+
+        Raises:
+            StaleCase: its phase contradicts what this reader was shown; open the case again and say it anew.
+        """
+        return self.store_readings([reading])[0]
+
+    def store_readings(self, several: Sequence[Reading]) -> list[Reading]:
+        """Appends the readings of one key press ("all remaining normal"): one transaction, one undo."""
+        with self._writing() as session:
+            return readings.store(session, several, self._clock())
+
+    def reveal(self, series_id: str, reader: str, mode: Mode) -> datetime:
+        """Records that the program's opinion on this case was shown to the reader; returns when it first was."""
+        with self._writing() as session:
+            return readings.reveal(session, series_id, reader, mode, self._clock())
+
+    def undo(self, reader: str) -> Undone | None:
+        """Takes the reader's last act back by a compensating row; None if there is none left.
+
+        Raises:
+            FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+        """
+        with self._writing() as session:
+            return undo.undo(session, reader, self._clock())
+
+    def redo(self, reader: str) -> Undone | None:
+        """Does the last undone act again; None if another act came in between.
+
+        Raises:
+            FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+        """
+        with self._writing() as session:
+            return undo.redo(session, reader, self._clock())
+
+    def graded_since(self, reader: str, since: datetime) -> int:
+        """Counts the vertebrae that this reader settled since a time (for "graded today")."""
+        with self._reading() as session:
+            return readings.graded_since(session, reader, since)
+
+    def all_readings(self) -> list[tuple[str, str, str, Reading]]:
+        """Returns (series id, pseudonym, level, reading) of every reading ever stored, oldest first."""
+        with self._reading() as session:
+            return readings.every_reading(session)
+
+    # ---- training
+
+    def labelled_bodies(self) -> list[LabelledBody]:
+        """Returns every body with a first reading that may train or test."""
+        with self._reading() as session:
+            return labels.labelled_bodies(session)
+
+    def add_model(self, model: ModelRow) -> None:
+        """Mirrors a model file; a known id with another sha256 is refused (`WeightsDamaged`)."""
+        with self._writing() as session:
+            ledger.add_model(session, model, self._clock())
+
+    def models(self) -> list[ModelRow]:
+        """Returns the mirrored model files, oldest first."""
+        with self._reading() as session:
+            return ledger.models(session)
+
+    def record_training(self, run: TrainingRun) -> int:
+        """Keeps how a retraining went."""
+        with self._writing() as session:
+            return ledger.record_training(session, run, self._clock())
+
+    def training_runs(self) -> list[TrainingRun]:
+        """Returns all retrainings, newest first."""
+        with self._reading() as session:
+            return ledger.training_runs(session)
+
+    # ---- audit and safety
+
+    def record_event(self, who: str, what: str, about: str, details: dict[str, Any]) -> None:
+        """Appends an event to the hash-chained audit."""
+        with self._writing() as session:
+            audit.record(session, self._clock(), who, what, about, details)
+
+    def events(self) -> list[Event]:
+        """Returns the audit, oldest first."""
+        with self._reading() as session:
+            return ledger.events(session)
+
+    def backup(self, target: Path) -> Path:
+        """Writes a checked copy of the store and returns its path; into a folder, under the name of the day."""
+        with self._raw() as connection:
+            return backup.back_up(connection, self.file, target, self._clock())
+
+    def back_up_dated(self, folder: Path, not_within: timedelta = BACKUP_NOT_WITHIN) -> Path | None:
+        """Adds a dated, checked copy to a folder and thins the old ones; None if the newest is young enough."""
+        with self._raw() as connection:
+            return backup.back_up_dated(connection, self.file, folder, self._clock(), not_within)
+
+    def check(self) -> list[str]:
+        """Returns what is wrong with the store's file, its foreign keys or its audit; empty if nothing is."""
+        with self._reading() as session:
+            return checks.check(session)
