@@ -11,22 +11,20 @@ from pathlib import Path
 
 from vfscreen.errors import KnownError
 
-KEY_NAME = "pseudonym.key"
 _KEY_BYTES = 32
 _DIGITS = 32
 _ANOTHER_PROCESS_WRITES_IT_S = 1.0
 
 
-def pseudonym_key(folder: Path) -> bytes:
-    """Returns the key of a data folder, and makes one, readable by the user alone, where there is none.
+def pseudonym_key(path: Path) -> bytes:
+    """Returns the key in the file `path`, and makes one, readable by the user alone, where there is none.
 
     (On Windows the folder's own rights protect it: a user's application data are closed to other users.)
 
     Raises:
         KnownError: the key file is damaged.
     """
-    path = folder / KEY_NAME
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except FileExistsError:

@@ -1,0 +1,72 @@
+"""Taking cases in: every series below the paths is judged, kept in the store, and laid into the slice cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from vfscreen.cases import NewSeries
+from vfscreen.findings import Refusal
+from vfscreen.intake import LoadedSeries, Pseudonyms, judge
+from vfscreen.ports import CaseStore, Progress
+from vfscreen.slice_cache import SliceCache
+
+
+class ImportKind(StrEnum):
+    """What became of a series or a file."""
+
+    TAKEN = "taken"
+    KNOWN = "known"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One line of an import: what became of what, in words; `series_id` is empty where it was refused."""
+
+    kind: ImportKind
+    where: str
+    words: str
+    series_id: str = ""
+
+
+def import_paths(
+    paths: Sequence[Path],
+    store: CaseStore,
+    cache: SliceCache,
+    *,
+    key: bytes,
+    patient: str | None = None,
+    progress: Progress,
+) -> Iterator[Imported]:
+    """Imports everything at or below the paths, one series in memory at a time; one result a series or fault.
+
+    `key` is that of the pseudonyms; `patient` names the patient of all of it, instead of what the files say.
+
+    Raises:
+        KnownError: the store or the disk failed; what was taken before stays.
+    """
+    for judged in judge(paths, Pseudonyms(key, patient), progress):
+        if isinstance(judged, Refusal):
+            words = judged.reason + (f": {judged.todo}" if judged.todo else "")
+            yield Imported(ImportKind.REFUSED, judged.where, words)
+        else:
+            yield _take(judged, store, cache)
+
+
+def _take(loaded: LoadedSeries, store: CaseStore, cache: SliceCache) -> Imported:
+    series = NewSeries(loaded.source, loaded.files, loaded.facts, loaded.warnings)
+    series_id, is_new = store.add_series(series)
+    if is_new or not cache.holds(series_id):
+        cache.put(series_id, loaded.volume)
+    kind = ImportKind.TAKEN if is_new else ImportKind.KNOWN
+    return Imported(kind, str(loaded.source), _words(loaded), series_id)
+
+
+def _words(loaded: LoadedSeries) -> str:
+    facts = loaded.facts
+    size = f"{facts.slices} slices, {facts.thickness_mm:.1f} mm"
+    named = f"{facts.description}: {size}" if facts.description else size
+    return "; ".join((named, *loaded.warnings))

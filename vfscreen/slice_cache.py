@@ -1,0 +1,134 @@
+"""Volumes on disk as the reading room shows them: sagittal first, memory-mapped, bounded in size.
+
+A case opens by mapping its file: only the pages of the slice on the screen are ever read. The cache may be deleted at
+any time; what is missing is made again from the source files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfscreen.durable import write_durably
+from vfscreen.errors import DiskFull
+from vfscreen.volume import Volume, sagittal_first
+
+_ABANDONED_S = 3600.0
+_NO_SPACE_ERRNOS = (28, 122)  # ENOSPC and, where there is one, EDQUOT
+
+
+@dataclass(frozen=True, slots=True)
+class CachedVolume:
+    """A mapped volume.
+
+    Shapes: voxels (left, down, posterior) int16, read-only; affine (4, 4), from their indices to LPS mm.
+    """
+
+    voxels: NDArray[np.int16]
+    affine: NDArray[np.float64]
+
+    def volume(self) -> Volume:
+        """Returns it as a volume, still mapped."""
+        return Volume(self.voxels, self.affine)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceCache:
+    """A folder of mapped volumes, at most `limit_bytes` large; who was not read for longest goes first."""
+
+    folder: Path
+    limit_bytes: int
+
+    def put(self, series_id: str, volume: Volume) -> None:
+        """Writes a volume, turned sagittal first, and makes room for it; it is there as a whole or not at all.
+
+        Raises:
+            DiskFull: there is no room on the disk.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_room(2 * volume.voxels.size)
+        turned = sagittal_first(volume)
+        write_durably(self._affine(series_id), json.dumps(turned.affine.tolist()).encode())
+        part = self.folder / f".{series_id}.{os.getpid()}.part"
+        try:
+            with part.open("wb") as stream:
+                np.save(stream, turned.voxels, allow_pickle=False)
+            part.replace(self._voxels(series_id))
+        except OSError as error:
+            if error.errno in _NO_SPACE_ERRNOS:
+                raise DiskFull(
+                    "the disk is full", str(self.folder), "free some room and try again"
+                ) from error
+            raise
+        finally:
+            part.unlink(missing_ok=True)
+
+    def holds(self, series_id: str) -> bool:
+        """Says whether the series can be opened without its source."""
+        return self._voxels(series_id).is_file() and self._affine(series_id).is_file()
+
+    def open(self, series_id: str, rebuild: Callable[[], Volume] | None = None) -> CachedVolume | None:
+        """Maps a series; where it is missing or damaged, puts what `rebuild` returns first, or else returns None."""
+        mapped = self._map(series_id)
+        if mapped is None and rebuild is not None:
+            self.put(series_id, rebuild())
+            mapped = self._map(series_id)
+        return mapped
+
+    def drop(self, series_id: str) -> None:
+        """Forgets a series."""
+        # Windows does not let go of a file that is mapped somewhere: it stays until the next time.
+        for path in (self._voxels(series_id), self._affine(series_id)):
+            try:
+                path.unlink(missing_ok=True)
+            except PermissionError:
+                return
+
+    def size_bytes(self) -> int:
+        """Returns what the volumes take on disk."""
+        return sum(size for _, size, _ in self._entries())
+
+    def _map(self, series_id: str) -> CachedVolume | None:
+        try:
+            affine = np.array(json.loads(self._affine(series_id).read_bytes()), np.float64)
+            voxels = np.load(self._voxels(series_id), mmap_mode="r", allow_pickle=False)
+            os.utime(self._voxels(series_id))  # when it was read last
+        except FileNotFoundError:
+            return None
+        except (ValueError, EOFError):
+            self.drop(series_id)
+            return None
+        return CachedVolume(voxels, affine)
+
+    def _make_room(self, needed_bytes: int) -> None:
+        entries = sorted(self._entries())
+        taken = sum(size for _, size, _ in entries) + needed_bytes
+        for _, size, series_id in entries:
+            if taken <= self.limit_bytes:
+                break
+            self.drop(series_id)
+            taken -= size
+        for part in self.folder.glob(".*.part"):
+            if part.stat().st_mtime < time.time() - _ABANDONED_S:
+                part.unlink(missing_ok=True)
+
+    def _entries(self) -> list[tuple[int, int, str]]:
+        """Returns (last read in ns, bytes, series id) of every volume."""
+        entries = []
+        for path in self.folder.glob("*.npy"):
+            stat = path.stat()
+            entries.append((stat.st_mtime_ns, stat.st_size, path.stem))
+        return entries
+
+    def _voxels(self, series_id: str) -> Path:
+        return self.folder / f"{series_id}.npy"
+
+    def _affine(self, series_id: str) -> Path:
+        return self.folder / f"{series_id}.affine.json"
