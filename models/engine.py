@@ -22,6 +22,7 @@ from models.grader import load_grader
 from models.localiser import load_localiser
 from vfscreen.findings import Suggestion
 from vfscreen.intake import LoadedSeries, read_study
+from vfscreen.intake.study import read_files
 from vfscreen.ports import Grader, Localiser, Progress
 from vfscreen.screening import screen_series
 from vfscreen.wire import screening_to_wire, suggestion_to_wire, vertebra_from_wire
@@ -105,7 +106,7 @@ class Engine:
         files = [Path(file) for file in request["files"]]
         path = Path(request["path"])
         key = (*_key(path), *(str(file) for file in files))
-        return self.series.get(key, lambda: read_study(path))
+        return self.series.get(key, lambda: read_files(files) if files else read_study(path))
 
 
 def _chosen(path: str | None) -> Path | None:
