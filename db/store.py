@@ -27,7 +27,7 @@ from vfscreen.cases import (
     Undone,
 )  # fmt: skip
 from vfscreen.findings import Finding, Mode, Reading, Screening, Vertebra
-from vfscreen.split import Shares
+from vfscreen.split import USUAL_SHARES, Shares
 
 BACKUP_NOT_WITHIN = timedelta(minutes=30)
 
@@ -41,7 +41,7 @@ def _utc_now() -> datetime:
 def open_store(
     folder: Path,
     *,
-    shares: Shares | None = None,
+    shares: Shares = USUAL_SHARES,
     always_train: frozenset[str] = frozenset(),
     clock: Clock = _utc_now,
 ) -> Store:
@@ -53,7 +53,7 @@ def open_store(
     Raises:
         StoreTooNew, StoreDamaged, StoreLocked, StoreReadOnly, StoreUnreachable, DiskFull: as they say.
     """
-    return Store(open_file(folder), shares or Shares(), always_train, clock)
+    return Store(open_file(folder), shares, always_train, clock)
 
 
 class Store:

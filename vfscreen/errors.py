@@ -111,3 +111,7 @@ class OutOfMemory(KnownError):
 
 class SnapshotDamaged(KnownError):
     """A snapshot of labels that is not what it was when it was taken."""
+
+
+class SettingWrong(KnownError):
+    """A setting's value is not what the setting takes, or the settings file cannot be read."""

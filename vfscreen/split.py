@@ -25,6 +25,9 @@ class Shares:
             raise ValueError("held out and test are shares of 0 or more that leave some patients to train on")
 
 
+USUAL_SHARES = Shares()
+
+
 def draw_split(pseudonym: str, shares: Shares) -> Split:
     """Draws a patient's split; the same pseudonym and shares always give the same."""
     digest = hashlib.sha256(f"vfscreen/split/1:{pseudonym}".encode()).digest()
