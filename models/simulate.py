@@ -126,7 +126,9 @@ class Field:
         above_y, above_z = self.above.displacement(y, z)
         below_y, below_z = self.below.displacement(y, z)
         near_y = (1 - in_or_below) * above_y + (1 - in_or_above) * below_y
-        near_z = in_or_below * in_or_above * body_z + (1 - in_or_below) * above_z + (1 - in_or_above) * below_z
+        near_z = (
+            in_or_below * in_or_above * body_z + (1 - in_or_below) * above_z + (1 - in_or_above) * below_z
+        )
 
         bottom_z = float(self.lower_z.mean()) - deformity.discs_mm[1]
         top_z = float(self.upper_z.mean()) + deformity.discs_mm[0]
@@ -201,9 +203,7 @@ def _endplate(walls: tuple[float, float], heights_z: Float, y: Float) -> Float:
     front, back = walls
     t = np.clip(2 * (y - front) / (back - front) - 1, -1.0, 1.0)
     anterior, middle, posterior = (float(value) for value in heights_z)
-    return np.asarray(
-        middle + (posterior - anterior) / 2 * t + ((anterior + posterior) / 2 - middle) * t**2
-    )
+    return np.asarray(middle + (posterior - anterior) / 2 * t + ((anterior + posterior) / 2 - middle) * t**2)
 
 
 def _rise(t: Float) -> Float:

@@ -82,7 +82,9 @@ def with_bridge(
     wall = from_mm[1] + along * (to_mm[1] - from_mm[1])
     middle = wall - thickness_mm / 2 - bulge_mm * np.sin(np.pi * np.clip((along + 0.4) / 1.8, 0.0, 1.0))
     ends = np.clip((0.9 - np.abs(along - 0.5)) * 6, 0.0, 1.0)
-    coat = np.clip(thickness_mm / 2 - np.abs(y - middle) + 0.5, 0.0, 1.0) * ends * np.exp(-0.5 * (x / 12.0) ** 2)
+    coat = (
+        np.clip(thickness_mm / 2 - np.abs(y - middle) + 0.5, 0.0, 1.0) * ends * np.exp(-0.5 * (x / 12.0) ** 2)
+    )
     return np.maximum(planes, planes + coat * (peak_hu - planes)).astype(np.float32)
 
 

@@ -65,7 +65,7 @@ def neighbours_of(vertebra: Vertebra, others: Sequence[Vertebra]) -> tuple[Verte
         centre = axes_of(other.points).origin
         rise_mm = float((centre - axes.origin) @ axes.superior)
         distance_mm = float(np.linalg.norm(centre - axes.origin))
-        if 5.0 < rise_mm and distance_mm < above[0]:
+        if rise_mm > 5.0 and distance_mm < above[0]:
             above = distance_mm, other
         if rise_mm < -5.0 and distance_mm < below[0]:
             below = distance_mm, other

@@ -14,7 +14,13 @@ from models.simulated_look import thick_slices, with_bridge, with_dense_band, wi
 from vfscreen.anatomy import Level
 from vfscreen.findings import Vertebra
 from vfscreen.genant import (
-    CRUSH_SLACK, Grade, Heights, Shape, SixPoints, expected_posterior_mm, expected_ratios, heights_of,
+    CRUSH_SLACK,
+    Grade,
+    Heights,
+    Shape,
+    expected_posterior_mm,
+    expected_ratios,
+    heights_of,
 )  # fmt: skip
 
 Float = NDArray[np.float64]
@@ -98,10 +104,14 @@ def draw_look(rng: np.random.Generator) -> Look:
         if rng.random() < 0.2
     )
     return Look(
-        band=_maybe(rng, 0.3, lambda: (bool(rng.random() < 0.6), rng.uniform(60, 350), rng.uniform(1.5, 3.5))),
+        band=_maybe(
+            rng, 0.3, lambda: (bool(rng.random() < 0.6), rng.uniform(60, 350), rng.uniform(1.5, 3.5))
+        ),
         lips=lips,
         bridge=_maybe(
-            rng, 0.2, lambda: (int(rng.integers(2)), rng.uniform(0, 5), rng.uniform(3, 8), rng.uniform(200, 600))
+            rng,
+            0.2,
+            lambda: (int(rng.integers(2)), rng.uniform(0, 5), rng.uniform(3, 8), rng.uniform(200, 600)),
         ),
         node=_maybe(
             rng,
@@ -175,7 +185,11 @@ def draw_deformity(
         lost = aimed
     return Deformity(
         losses_mm=lost,
-        superior_share=float(rng.choice((rng.uniform(0.75, 1.0), rng.uniform(0.3, 0.7), rng.uniform(0.0, 0.25)), p=(0.5, 0.35, 0.15))),
+        superior_share=float(
+            rng.choice(
+                (rng.uniform(0.75, 1.0), rng.uniform(0.3, 0.7), rng.uniform(0.0, 0.25)), p=(0.5, 0.35, 0.15)
+            )
+        ),
         crowding=rng.uniform(0.0, 0.35) * (0.5 if max(lost) > 9 else 1.0),
         dent_skew=rng.uniform(0.75, 1.35),
         dent_width=rng.uniform(1.0, 2.2),

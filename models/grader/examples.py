@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from models.grader.crop import (
-    Crop, as_hounsfield, cut_crop, grid_lps_mm, in_axes, neighbours_of, step_along_mm,
+    Crop,
+    as_hounsfield,
+    cut_crop,
+    grid_lps_mm,
+    in_axes,
+    neighbours_of,
+    step_along_mm,
 )  # fmt: skip
 from models.grader.draw import Bodies, Plan, draw_look, draw_plan
 from models.simulate import healthy_places, moved_points

@@ -39,7 +39,7 @@ class Heads:
 
 
 class GraderNet(nn.Module):
-    """Looks at views (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS); see `Heads` for what it says."""
+    """Looks at pictures (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) and the level's place (n,); see `Views` and `Heads`."""
 
     def __init__(self, config: NetConfig) -> None:
         super().__init__()
@@ -55,19 +55,23 @@ class GraderNet(nn.Module):
         self.squeeze = nn.Conv2d(first, 16, 1)
         places = (VIEW_ROWS // _STRIDE) * (VIEW_COLUMNS // _STRIDE)
         self.joint = nn.Sequential(
-            nn.Linear(16 * places + first, config.feature), nn.LayerNorm(config.feature), nn.ReLU(inplace=True)
+            nn.Linear(16 * places + first + 1, config.feature),
+            nn.LayerNorm(config.feature),
+            nn.ReLU(inplace=True),
         )
         self.project = nn.Sequential(
-            nn.Linear(config.feature, config.feature), nn.ReLU(inplace=True), nn.Linear(config.feature, EMBEDDING)
+            nn.Linear(config.feature, config.feature),
+            nn.ReLU(inplace=True),
+            nn.Linear(config.feature, EMBEDDING),
         )
         self.grade = nn.Linear(config.feature, GRADES)
         self.loss = nn.Linear(config.feature, HEIGHTS)
 
-    def forward(self, views: Tensor) -> Heads:
+    def forward(self, pictures: Tensor, places: Tensor) -> Heads:
         """Runs encoder and heads."""
-        maps = self.stages(self.stem(views))  # (n, widths[-1], rows / 16, columns / 16)
+        maps = self.stages(self.stem(pictures))  # (n, widths[-1], rows / 16, columns / 16)
         where = self.squeeze(maps).flatten(1)  # keeps the place: a height is a distance between places
-        feature = self.joint(torch.cat([where, maps.mean((2, 3))], 1))
+        feature = self.joint(torch.cat([where, maps.mean((2, 3)), places[:, None]], 1))
         return Heads(normalize(self.project(feature), dim=1), self.grade(feature), self.loss(feature))
 
 

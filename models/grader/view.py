@@ -16,8 +16,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.grader.crop import (
-    COLUMNS, FRONT_MM, MARGIN, PLANES, ROWS, VIEW_COLUMNS, VIEW_PLANES, VIEW_ROWS, Crop,
+    COLUMNS,
+    FRONT_MM,
+    MARGIN,
+    PLANES,
+    ROWS,
+    VIEW_COLUMNS,
+    VIEW_PLANES,
+    VIEW_ROWS,
+    Crop,
 )  # fmt: skip
+from vfscreen.anatomy import Level
 
 Floats = NDArray[np.float32]
 
@@ -26,8 +35,29 @@ CHANNELS = VIEW_PLANES + 2
 
 CENTRE_HU, SPREAD_HU = 300.0, 400.0
 LOWEST_HU, HIGHEST_HU = -300.0, 1300.0
+LEVELS_PER_UNIT = 8.0
+"""Levels are given to the network as their distance from T10 in these units; training is now and then one off."""
+
 PLAIN_SHARE = 0.2
 """Share of training views without any error in the points, as a check on the reading of ideal ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What the network is given.
+
+    Shapes: pictures (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) float32; places (n,) float32: the level's place in the spine,
+    about -1.5 at T1 and 0.6 at L5; points_mm (n, 3, 6, 2) float32: the outlines drawn, posterior and superior mm.
+    """
+
+    pictures: Tensor
+    places: Tensor
+    points_mm: Floats
+
+    def mirrored(self) -> Views:
+        """Swaps left and right: the planes in reverse order."""
+        planes, drawn = self.pictures[:, :VIEW_PLANES], self.pictures[:, VIEW_PLANES:]
+        return Views(torch.cat([planes.flip(1), drawn], 1), self.places, self.points_mm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,45 +74,38 @@ class PointError:
     wall_mm: float = 3.0
 
 
-def plain_views(crops: Sequence[Crop]) -> Tensor:
-    """Returns the views that inference uses, (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) float32."""
+def plain_views(crops: Sequence[Crop]) -> Views:
+    """Returns the views that inference uses."""
     centre = np.stack(
         [crop.planes[1:-1, MARGIN : MARGIN + VIEW_ROWS, MARGIN : MARGIN + VIEW_COLUMNS] for crop in crops]
     )
     planes = normalised(torch.from_numpy(centre.astype(np.float32)))
-    points = torch.from_numpy(np.stack([crop.points_mm[..., 1:] for crop in crops]))
-    return torch.cat([planes, outlines(points)], 1)
+    points = np.stack([crop.points_mm[..., 1:] for crop in crops])
+    return Views(torch.cat([planes, outlines(torch.from_numpy(points))], 1), _places(crops), points)
 
 
-def mirrored(views: Tensor) -> Tensor:
-    """Swaps left and right: the planes in reverse order."""
-    return torch.cat([views[:, :VIEW_PLANES].flip(1), views[:, VIEW_PLANES:]], 1)
-
-
-def training_views(
-    crops: Sequence[Crop], rng: np.random.Generator, error: PointError
-) -> tuple[Tensor, Floats]:
-    """Returns one random view of each crop, and the six-point sets as they were moved.
-
-    Shapes: views (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS); points (n, 3, 6, 2), posterior and superior mm of the view.
-    """
+def training_views(crops: Sequence[Crop], rng: np.random.Generator, error: PointError) -> Views:
+    """Returns one random view of each crop."""
     n = len(crops)
     points = np.stack([crop.points_mm[..., 1:] for crop in crops])
-    wrong = with_error(points, rng, error)
-    keep = rng.random(n) < PLAIN_SHARE
-    wrong[keep] = points[keep]
-    origin, angle = frames(wrong[:, 0])
-    origin += rng.normal(0, 0.7, (n, 2)).astype(np.float32) * ~keep[:, None]
-    angle += rng.normal(0, 0.02, n).astype(np.float32) * ~keep
+    moved = with_error(points, rng, error)
+    plain = rng.random(n) < PLAIN_SHARE
+    moved[plain] = points[plain]
+    origin, angle = frames(moved[:, 0])
+    origin += rng.normal(0, 0.7, (n, 2)).astype(np.float32) * ~plain[:, None]
+    angle += rng.normal(0, 0.02, n).astype(np.float32) * ~plain
+    moved = _without_some_neighbours(_in_frame(moved, origin, angle), rng)
     planes = torch.from_numpy(np.stack([crop.planes for crop in crops]).astype(np.float32))
-    planes = _turned(planes, origin, angle)
-    seen = _sideways(planes, rng)
-    wrong = _in_frame(wrong, origin, angle)
-    wrong = _without_some_neighbours(wrong, rng)
-    seen = _truncated(seen, rng)
-    seen = _with_look(normalised(seen), rng)
-    views = torch.cat([seen, outlines(torch.from_numpy(wrong))], 1)
-    return views, wrong
+    planes = _truncated(_sideways(_turned(planes, origin, angle), rng), rng)
+    planes = _with_look(normalised(planes), rng)
+    one_off = torch.from_numpy((rng.integers(-1, 2, n) * (rng.random(n) < 0.3)).astype(np.float32))
+    places = _places(crops) + one_off / LEVELS_PER_UNIT
+    return Views(torch.cat([planes, outlines(torch.from_numpy(moved))], 1), places, moved)
+
+
+def _places(crops: Sequence[Crop]) -> Tensor:
+    ranks = np.array([crop.levels[0].rank for crop in crops], np.float32)
+    return torch.from_numpy((ranks - Level.T10.rank) / LEVELS_PER_UNIT)
 
 
 def normalised(planes_hu: Tensor) -> Tensor:
@@ -106,7 +129,11 @@ def outlines(points_mm: Tensor) -> Tensor:
     front, back = _wall(points[:, :, 0], points[:, :, 3], z), _wall(points[:, :, 2], points[:, :, 5], z)
     rows, columns = z[..., None], y[..., None, :]
     filled = (upper[..., None, :] - rows + 0.5).clamp(0, 1) * (rows - lower[..., None, :] + 0.5).clamp(0, 1)
-    filled = filled * (columns - front[..., None] + 0.5).clamp(0, 1) * (back[..., None] - columns + 0.5).clamp(0, 1)
+    filled = (
+        filled
+        * (columns - front[..., None] + 0.5).clamp(0, 1)
+        * (back[..., None] - columns + 0.5).clamp(0, 1)
+    )
     filled = filled * there
     return torch.stack([filled[:, 0], filled[:, 1:].amax(1)], 1)
 
@@ -174,7 +201,8 @@ def _in_frame(points_mm: Floats, origin: Floats, angle: Floats) -> Floats:
     offset = points_mm - origin[:, None, None]
     cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
     turned = np.stack(
-        [cosine * offset[..., 0] + sine * offset[..., 1], -sine * offset[..., 0] + cosine * offset[..., 1]], -1
+        [cosine * offset[..., 0] + sine * offset[..., 1], -sine * offset[..., 0] + cosine * offset[..., 1]],
+        -1,
     )
     return turned.astype(np.float32)
 
