@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
@@ -30,16 +29,6 @@ def complain(error: KnownError) -> None:
 def exit_code(error: KnownError) -> int:
     """Returns 3 for a refused input, 1 for every other named failure."""
     return REFUSED if isinstance(error, RefusedInput) else NAMED_FAILURE
-
-
-@contextmanager
-def named_failures() -> Iterator[None]:
-    """Ends the command with one line and the right code when a `KnownError` comes up."""
-    try:
-        yield
-    except KnownError as error:
-        complain(error)
-        raise typer.Exit(exit_code(error)) from error
 
 
 @contextmanager

@@ -1,0 +1,259 @@
+"""The commands, one function each. What they do is done elsewhere; here they are named, checked and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from db.backup import restore as restore_store
+from ui.composition import open_house, shelf_in
+from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, exit_code, progress_shown
+from ui.demo_command import headless_demo, import_demo
+from ui.doctor_command import examine
+from ui.engine_client import ModelChoice
+from ui.retrain_command import retrain_now
+from ui.screen_command import print_screening, screen_paths, write_json
+from vfscreen import NOTICE
+from vfscreen.data_folder import VARIABLE, data_folder
+from vfscreen.errors import KnownError
+from vfscreen.export.readings_csv import export_readings_csv
+from vfscreen.importing import ImportKind, import_paths
+from vfscreen.intake import pseudonym_key
+from vfscreen.model_files import ModelKind
+from vfscreen.model_shelf import (
+    activate,
+    compare_cards,
+    export_model,
+    import_model,
+    in_use,
+    model_called,
+    models_on,
+    roll_back,
+)
+from vfscreen.training import Depth
+
+app = typer.Typer(
+    help=f"Finds vertebral fractures on CT, and learns from its readers. {NOTICE}",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+models_app = typer.Typer(help="The models: which there are, which is in use, and the way back.")
+app.add_typer(models_app, name="models")
+
+Data = Annotated[
+    Path | None, typer.Option("--data", envvar=VARIABLE, help="The data folder (default: the user's own).")
+]
+Paths = Annotated[list[Path], typer.Argument(help="Files or folders.")]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command that the arguments name; a named failure is one line on stderr and exit code 1 or 3."""
+    try:
+        app(list(arguments), prog_name="vfscreen")
+    except KnownError as error:
+        complain(error)
+        return exit_code(error)
+    return DONE
+
+
+@app.callback(invoke_without_command=True)
+def desktop(context: typer.Context, data: Data = None) -> None:
+    """Without a command: opens the reading room."""
+    if context.invoked_subcommand is None:
+        _open_window(data)
+
+
+def _open_window(data: Path | None, series_id: str | None = None) -> None:
+    from ui.app import main as open_window  # a command that shows no window does not load Qt
+
+    raise typer.Exit(open_window(data_folder(data), open_series=series_id))
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Open no window, write files instead.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Where a headless demo writes.")] = Path("out"),
+    data: Data = None,
+) -> None:
+    """Takes a real CT in, screens it and shows it."""
+    if headless:
+        for path in headless_demo(out):
+            print(path)
+        return
+    house = open_house(data_folder(data))
+    with house.store:
+        series_id = import_demo(house)
+    _open_window(data, series_id)
+
+
+@app.command("import")
+def import_cases(
+    paths: Paths,
+    patient: Annotated[
+        str | None, typer.Option(help="The patient of all of it, whatever the files say.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Walks the paths, judges each series, and says what was taken, what was refused, and why."""
+    house = open_house(data_folder(data))
+    counts = dict.fromkeys(ImportKind, 0)
+    with house.store, progress_shown("import") as progress:
+        key = pseudonym_key(house.folder.key)
+        imports = import_paths(paths, house.store, house.cache, key=key, patient=patient, progress=progress)
+        for result in imports:
+            counts[result.kind] += 1
+            print(f"{result.kind:8}{result.where}: {result.words}", flush=True)
+    print(
+        f"{counts[ImportKind.TAKEN]} taken, {counts[ImportKind.KNOWN]} known, {counts[ImportKind.REFUSED]} refused"
+    )
+    if counts[ImportKind.REFUSED] and not (counts[ImportKind.TAKEN] or counts[ImportKind.KNOWN]):
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def screen(
+    paths: Paths,
+    json_to: Annotated[
+        str | None, typer.Option("--json", help="Write JSON, an object a line; - is stdout.")
+    ] = None,
+    localiser: Annotated[
+        Path | None, typer.Option(help="Weights to use instead of the bundled ones.")
+    ] = None,
+    grader: Annotated[Path | None, typer.Option(help="Weights to use instead of the ones in use.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="A folder for mid-sagittal pictures.")] = None,
+    data: Data = None,
+) -> None:
+    """Screens one study a path, without touching the store."""
+    shelf = shelf_in(data_folder(data))
+    models = ModelChoice(
+        localiser or in_use(shelf, ModelKind.LOCALISER).model.weights,
+        grader or in_use(shelf, ModelKind.GRADER).model.weights,
+    )
+    screened = screen_paths(paths, models, picture)
+    if json_to is not None:
+        write_json([entry.screening for entry in screened], json_to)
+    for entry in screened:
+        if entry.refused:
+            refusal = entry.screening.refusals[0]
+            complain(KnownError(refusal.reason, refusal.where, refusal.todo))
+        elif json_to != "-":
+            print_screening(entry.screening)
+    if all(entry.refused for entry in screened):
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def retrain(
+    depth: Annotated[Depth, typer.Option(help="How much is trained anew.")] = Depth.RETRAIN, data: Data = None
+) -> None:
+    """Trains a new grader on the stored first readings; it replaces the one in use only if it is not worse."""
+    house = open_house(data_folder(data))
+    with house.store:
+        print(retrain_now(house, depth))
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="The folder to write to.")],
+    form: Annotated[str, typer.Option("--format", help="csv")] = "csv",
+    data: Data = None,
+) -> None:
+    """Writes the present readings as a table."""
+    if form != "csv":
+        raise typer.BadParameter(f"this version writes csv, not {form}", param_hint="--format")
+    house = open_house(data_folder(data))
+    with house.store:
+        print(export_readings_csv(house.store.all_readings(), to))
+
+
+@app.command()
+def backup(
+    to: Annotated[
+        Path | None, typer.Option(help="A folder or file; default: the data folder's backups.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Writes a checked copy of the case store."""
+    house = open_house(data_folder(data))
+    house.folder.backups.mkdir(exist_ok=True)
+    with house.store:
+        print(house.store.backup(to or house.folder.backups))
+
+
+@app.command()
+def restore(source: Annotated[Path, typer.Argument(help="The backup.")], data: Data = None) -> None:
+    """Puts a backup in the store's place; the store that was there is kept beside it."""
+    aside = restore_store(source, data_folder(data).root, datetime.now(UTC))
+    print(f"restored {source}" + (f"; what was there before is {aside}" if aside else ""))
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Looks at the program, its models and its store, and says what is wrong."""
+    report = examine(data_folder(data))
+    for line in report.lines:
+        print(line)
+    if report.faults:
+        raise typer.Exit(NAMED_FAILURE)
+
+
+@models_app.command("list")
+def list_models(data: Data = None) -> None:
+    """Lists the models; a star marks the one in use."""
+    shelf = shelf_in(data_folder(data))
+    active = {in_use(shelf, kind).model.card.id for kind in ModelKind}
+    for model in models_on(shelf):
+        origin = "came with the program" if model.bundled else "trained here"
+        star = "*" if model.card.id in active else " "
+        print(f"{star} {model.card.id}  {model.card.kind}  {origin}  {model.card.created}")
+
+
+@models_app.command("activate")
+def activate_model(model_id: str, data: Data = None) -> None:
+    """Puts a model to use; the one before stays on the way back."""
+    house = open_house(data_folder(data))
+    with house.store:
+        model = activate(house.shelf, model_id)
+        house.store.record_event(house.reader, "model activated", model_id, {"sha256": model.card.sha256})
+    print(f"{model.card.id} is in use")
+
+
+@models_app.command("rollback")
+def roll_back_model(kind: ModelKind = ModelKind.GRADER, data: Data = None) -> None:
+    """Goes back to the model that was in use before."""
+    house = open_house(data_folder(data))
+    with house.store:
+        model = roll_back(house.shelf, kind)
+        house.store.record_event(
+            house.reader, "model rolled back", model.card.id, {"sha256": model.card.sha256}
+        )
+    print(f"{model.card.id} is in use")
+
+
+@models_app.command("compare")
+def compare_models(first: str, second: str, data: Data = None) -> None:
+    """Puts the figures of two models' cards side by side."""
+    shelf = shelf_in(data_folder(data))
+    for row in compare_cards(model_called(shelf, first).card, model_called(shelf, second).card):
+        figures = ["-" if value is None else f"{value:.3f}" for value in (row.first, row.second)]
+        print(f"{row.name}: {figures[0]}  {figures[1]}")
+
+
+@models_app.command("export")
+def export_a_model(model_id: str, to: Path, data: Data = None) -> None:
+    """Copies a model's weights and card to a folder."""
+    print(export_model(shelf_in(data_folder(data)), model_id, to))
+
+
+@models_app.command("import")
+def import_a_model(weights: Path, data: Data = None) -> None:
+    """Takes a model file, with its card beside it, into the department's own; it is not put to use."""
+    model = import_model(shelf_in(data_folder(data)), weights)
+    print(f"{model.card.id} can be put to use: vfscreen models activate {model.card.id}")

@@ -1,0 +1,96 @@
+"""`doctor`: what is installed, from where, and whether models and store are whole."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ui.composition import open_house, shelf_in
+from vfscreen import NOTICE
+from vfscreen.data_folder import DataFolder
+from vfscreen.errors import KnownError
+from vfscreen.model_files import ModelKind
+from vfscreen.model_shelf import damaged_on, in_use
+
+ROOMS = ("vfscreen", "ui", "models", "db")
+LIBRARIES = (
+    "torch",
+    "napari",
+    "PySide6-Essentials",
+    "pydicom",
+    "python-gdcm",
+    "SimpleITK",
+    "SQLAlchemy",
+    "numpy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `doctor` says: every line, and those of them that are faults."""
+
+    lines: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def examine(folder: DataFolder) -> Report:
+    """Looks at everything; a fault is a line that begins with FAULT."""
+    lines = [
+        f"vfscreen {_version('vfscreen')} on Python {sys.version.split()[0]}, {platform.platform()}",
+        NOTICE,
+    ]
+    lines += [f"{name}: {_version(name)}" for name in LIBRARIES]
+    faults = []
+    homes = {room: _home(room) for room in ROOMS}
+    lines += [f"package {room} comes from {home or 'nowhere'}" for room, home in homes.items()]
+    if len({home.parent for home in homes.values() if home}) != 1 or None in homes.values():
+        faults.append(
+            "the four packages do not come from one place: something else is called db, models or ui"
+        )
+    lines.append(f"data folder: {folder.root}")
+    for look in (_look_at_models, _look_at_store):
+        seen, wrong = look(folder)
+        lines += seen
+        faults += wrong
+    lines += [f"FAULT: {fault}" for fault in faults] or ["nothing is wrong"]
+    return Report(tuple(lines), tuple(faults))
+
+
+def _look_at_models(folder: DataFolder) -> tuple[list[str], list[str]]:
+    shelf = shelf_in(folder)
+    lines, faults = [], [str(error) for error in damaged_on(shelf)]
+    for kind in ModelKind:
+        try:
+            used = in_use(shelf, kind)
+        except KnownError as error:
+            faults.append(str(error))
+            continue
+        lines.append(f"{kind} in use: {used.model.card.id} ({used.model.weights})")
+        faults += [used.warning] if used.warning else []
+    return lines, faults
+
+
+def _look_at_store(folder: DataFolder) -> tuple[list[str], list[str]]:
+    try:
+        house = open_house(folder)
+    except KnownError as error:
+        return [], [str(error)]
+    with house.store:
+        lines = [f"store: {house.store.file}, {len(house.store.all_readings())} readings", *house.store.notes]
+        return lines, house.store.check()
+
+
+def _home(room: str) -> Path | None:
+    spec = find_spec(room)
+    return None if spec is None or spec.origin is None else Path(spec.origin).resolve().parent
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

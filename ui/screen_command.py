@@ -1,0 +1,102 @@
+"""Screening from the command line: one study a path, without touching the store."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ui.console import progress_shown, wait_for
+from ui.engine_client import EngineClient, ModelChoice
+from vfscreen.durable import write_durably
+from vfscreen.errors import RefusedInput
+from vfscreen.export.picture import write_picture
+from vfscreen.findings import Finding, Refusal, Screening, screening_to_json
+from vfscreen.intake import read_study
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What became of one path; `refused` if it could not be screened at all."""
+
+    screening: Screening
+    refused: bool
+
+
+def screen_paths(paths: Sequence[Path], models: ModelChoice, pictures: Path | None) -> list[Screened]:
+    """Screens each path in the engine; a refused one is a screening without vertebrae, with its reason.
+
+    Raises:
+        KnownError: whatever is not the fault of one path (damaged weights, a full disk).
+    """
+    client = EngineClient()
+    try:
+        return [_screen(client, path, models, pictures) for path in paths]
+    finally:
+        client.close()
+
+
+def _screen(client: EngineClient, path: Path, models: ModelChoice, pictures: Path | None) -> Screened:
+    with progress_shown(str(path)) as progress:
+        try:
+            screening = wait_for(client.screen(path, models=models, on_progress=progress), client.cancel)
+        except RefusedInput as error:
+            refusal = Refusal(error.where, error.what, error.todo)
+            return Screened(Screening(str(path), None, refusals=(refusal,)), refused=True)
+        if pictures is not None:
+            write_picture(read_study(path).volume, screening, pictures / f"{_stem(path)}.png")
+    return Screened(screening, refused=False)
+
+
+def _stem(path: Path) -> str:
+    name = path.resolve().name
+    for suffix in (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm"):
+        name = name.removesuffix(suffix)
+    return name
+
+
+def write_json(screenings: Sequence[Screening], target: str) -> None:
+    """Writes one JSON object a line, to a file or, for "-", to standard output."""
+    lines = "".join(
+        json.dumps(screening_to_json(screening), ensure_ascii=False) + "\n" for screening in screenings
+    )
+    if target == "-":
+        sys.stdout.write(lines)
+    else:
+        write_durably(Path(target), lines.encode())
+
+
+def print_screening(screening: Screening) -> None:
+    """Prints a screening for people: a line a vertebra, then what was refused and what to know."""
+    print(screening.source)
+    for finding in screening.findings:
+        print(f"  {sentence_of(finding)}")
+    for refusal in screening.refusals:
+        print(
+            f"  not screened: {refusal.where}: {refusal.reason}"
+            + (f": {refusal.todo}" if refusal.todo else "")
+        )
+    for warning in screening.warnings:
+        print(f"  note: {warning}")
+
+
+def sentence_of(finding: Finding) -> str:
+    """Returns a line for a vertebra: "T12   ant 18.1 mid 17.4 post 24.0 mm, loss 27 ± 4 % wedge; fracture, grade 2"."""
+    body = finding.vertebra
+    parts = []
+    if body.heights is not None:
+        heights = body.heights
+        parts.append(f"ant {heights.anterior:.1f} mid {heights.middle:.1f} post {heights.posterior:.1f} mm")
+    if finding.morphometry is not None:
+        measured = finding.morphometry
+        parts.append(f"loss {measured.loss_percent:.0f} ± {measured.band_percent:.0f} % {measured.shape}")
+    if not body.whole:
+        parts.append("cut by the view")
+    elif finding.suggestion is None:
+        parts.append("not assessed")
+    else:
+        parts.append(f"{finding.suggestion.verdict}, grade {int(finding.suggestion.grade)}".replace("_", " "))
+    name = str(body.level) + ("" if body.level_certain else "?")
+    return f"{name:5}" + "; ".join((*parts, *body.flags))
