@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
+import numpy as np
+
 from vfscreen.anatomy import Level
 from vfscreen.findings import Finding, Refusal, Screening, Suggestion, Vertebra
-from vfscreen.genant import Grade, Heights, Morphometry, Reference, measure
+from vfscreen.genant import Grade, Heights, Morphometry, Reference, expected_posterior_mm, measure
 from vfscreen.intake import LoadedSeries
 from vfscreen.intake.loaded import thickness_warning
 from vfscreen.ports import Grader, Localiser, Located, Progress
@@ -19,6 +21,9 @@ NO_INTACT_NEIGHBOUR = "no intact neighbour to compare with"
 
 NEIGHBOURS_A_SIDE = 2
 """Up to two bodies above and two below predict a height. Source: McCloskey EV et al., Osteoporos Int 1993;3:138."""
+
+SHORT_SHARE = 0.8
+"""A body shorter than this share of what the rest of the spine predicts may be crushed, and predicts nothing."""
 
 NOTHING_FOUND = Refusal(
     "the whole series",
@@ -78,27 +83,37 @@ def findings_of(
 
 
 def measure_all(bodies: Sequence[Vertebra], reference: Reference) -> list[tuple[Morphometry | None, bool]]:
-    """Measures each body (ordered from the head down) beside its intact neighbours.
+    """Measures each body (ordered from the head down) beside its nearest intact neighbours.
 
-    A neighbour that is itself fractured would hide a crush, so those are passed over: who is fractured is first judged
-    from each body's own shape, then again beside the neighbours that are left.
+    A neighbour that is itself fractured would hide a crush, so those are passed over.
 
     Returns: for each body its morphometry, None where heights are missing or not to be trusted, and whether there was
     an intact neighbour.
     """
-    sound: list[int] = [i for i, body in enumerate(bodies) if _measurable(body)]
-    intact = set(sound)
-    for neighbours_count in (0, NEIGHBOURS_A_SIDE):
-        intact = {
-            i
-            for i in sound
-            if _measure(bodies[i], _neighbours(bodies, i, intact, neighbours_count)).grade is Grade.NORMAL
-        }
+    sound = [i for i, body in enumerate(bodies) if _measurable(body)]
+    intact = {i for i in sound if _is_intact(bodies, i, sound)}
     results: list[tuple[Morphometry | None, bool]] = [(None, False)] * len(bodies)
     for i in sound:
-        neighbours = _neighbours(bodies, i, intact, NEIGHBOURS_A_SIDE)
+        neighbours = _neighbours(bodies, i, intact)
         results[i] = _measure(bodies[i], neighbours, reference), bool(neighbours)
     return results
+
+
+def _is_intact(bodies: Sequence[Vertebra], place: int, sound: Sequence[int]) -> bool:
+    """Judges who may serve as a neighbour: by its own shape, and by its height among all bodies of this spine.
+
+    The median over the whole spine still holds where several bodies in a row are crushed.
+    """
+    own = bodies[place]
+    assert own.heights is not None
+    if _measure(own, {}).grade is not Grade.NORMAL:
+        return False
+    expected_mm = [
+        expected_posterior_mm(own.level, {bodies[i].level: heights})
+        for i in sound
+        if i != place and (heights := bodies[i].heights) is not None
+    ]
+    return not expected_mm or own.heights.posterior >= SHORT_SHARE * float(np.median(expected_mm))
 
 
 def _measurable(body: Vertebra) -> bool:
@@ -116,10 +131,10 @@ def _measure(
     return measure(body.level, body.heights, body.uncertainty_mm, reference, neighbours)
 
 
-def _neighbours(bodies: Sequence[Vertebra], place: int, intact: set[int], count: int) -> dict[Level, Heights]:
-    """Returns the heights of the nearest intact bodies, `count` on either side."""
-    above = sorted((i for i in intact if i < place), reverse=True)[:count]
-    below = sorted(i for i in intact if i > place)[:count]
+def _neighbours(bodies: Sequence[Vertebra], place: int, intact: set[int]) -> dict[Level, Heights]:
+    """Returns the heights of the nearest intact bodies above and below."""
+    above = sorted((i for i in intact if i < place), reverse=True)[:NEIGHBOURS_A_SIDE]
+    below = sorted(i for i in intact if i > place)[:NEIGHBOURS_A_SIDE]
     found = {bodies[i].level: bodies[i].heights for i in (*above, *below)}
     return {level: heights for level, heights in found.items() if heights is not None}
 
