@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from db.backup import restore as restore_store
-from ui.composition import open_house, shelf_in
-from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, exit_code, progress_shown
+from ui.composition import models_in_use, open_house, shelf_in
+from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, exit_code, note, progress_shown
 from ui.demo_command import headless_demo, import_demo
 from ui.doctor_command import examine
 from ui.engine_client import ModelChoice
@@ -131,11 +131,10 @@ def screen(
     data: Data = None,
 ) -> None:
     """Screens one study a path, without touching the store."""
-    shelf = shelf_in(data_folder(data))
-    models = ModelChoice(
-        localiser or in_use(shelf, ModelKind.LOCALISER).model.weights,
-        grader or in_use(shelf, ModelKind.GRADER).model.weights,
-    )
+    used, warnings = models_in_use(shelf_in(data_folder(data)))
+    for warning in warnings:
+        note(warning)
+    models = ModelChoice(localiser or used.localiser, grader or used.grader)
     screened = screen_paths(paths, models, picture)
     if json_to is not None:
         write_json([entry.screening for entry in screened], json_to)

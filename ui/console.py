@@ -26,6 +26,11 @@ def complain(error: KnownError) -> None:
     print(" ".join(line.split()), file=sys.stderr, flush=True)
 
 
+def note(sentence: str) -> None:
+    """Prints something that the user should know, on stderr."""
+    print(f"vfscreen: {sentence}", file=sys.stderr, flush=True)
+
+
 def exit_code(error: KnownError) -> int:
     """Returns 3 for a refused input, 1 for every other named failure."""
     return REFUSED if isinstance(error, RefusedInput) else NAMED_FAILURE

@@ -6,9 +6,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from ui.composition import House, open_house
+from ui.composition import House, models_in_use, open_house
 from ui.console import progress_shown, wait_for
-from ui.engine_client import EngineClient, ModelChoice
+from ui.engine_client import EngineClient
 from vfscreen.data_folder import DataFolder
 from vfscreen.demo_case import demo_ct
 from vfscreen.durable import write_durably
@@ -17,8 +17,6 @@ from vfscreen.export.picture import write_picture
 from vfscreen.findings import Screening, screening_to_json
 from vfscreen.importing import import_paths
 from vfscreen.intake import pseudonym_key, read_study
-from vfscreen.model_files import ModelKind
-from vfscreen.model_shelf import in_use
 
 JSON_NAME, PICTURE_NAME = "screen.json", "mid_sagittal.png"
 
@@ -42,10 +40,7 @@ def import_demo(house: House) -> str:
 
 def screen_demo(house: House, series_id: str) -> Screening:
     """Screens the demo case with the models in use and keeps the screening in the store."""
-    models = ModelChoice(
-        in_use(house.shelf, ModelKind.LOCALISER).model.weights,
-        in_use(house.shelf, ModelKind.GRADER).model.weights,
-    )
+    models, _ = models_in_use(house.shelf)
     client = EngineClient()
     try:
         with progress_shown("demo CT") as progress:

@@ -60,11 +60,13 @@ def _silent(_doing: str, _share: float) -> None:
 class EngineClient:
     """Asks the engine. Futures raise `KnownError` (refused, damaged weights, `EngineDied`), `EngineBug`, `Cancelled`.
 
-    Callbacks of futures and `on_progress` run in a reader thread.
+    `threads` is how many cores it may take, 0 leaves that to the engine. Callbacks of futures and `on_progress` run in
+    a reader thread.
     """
 
-    def __init__(self, command: Sequence[str] | None = None) -> None:
+    def __init__(self, command: Sequence[str] | None = None, threads: int = 0) -> None:
         self._command = list(command or own_command("engine"))
+        self._threads = threads
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._waiting: deque[_Request] = deque()
@@ -159,7 +161,7 @@ class EngineClient:
             if self._closed:
                 raise RuntimeError("the engine's client is closed")
             number = next(self._numbers)
-            request = _Request(number, message | {"id": number}, read, progress)
+            request = _Request(number, message | {"id": number, "threads": self._threads}, read, progress)
             (self._waiting.appendleft if urgent else self._waiting.append)(request)
             self._send_next()
         return request.future

@@ -1,0 +1,128 @@
+"""The command line as a person meets it: words on stdout, one line an error on stderr, and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from PIL import Image
+
+from tests.dicom_writer import Writing, cut, small_ct, write_series
+from vfscreen.volume import Volume
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs `vfscreen` with a data folder of its own."""
+
+    def vfscreen(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "ui.cli", *map(str, arguments)]
+        environment = {**os.environ, "VFSCREEN_DATA": str(tmp_path / "data")}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    return vfscreen
+
+
+def test_a_tree_with_one_good_series_gives_it_and_names_the_rest(
+    run: Run, demo_volume: Volume, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    write_series(tree / "CT", small_ct(demo_volume))
+    (tree / "letter.pdf").write_bytes(b"%PDF-1.4 a letter")
+    (tree / "empty.dcm").write_bytes(b"")
+    broken = write_series(tree / "other", small_ct(demo_volume), Writing(series="series 2", number=2))
+    cut(broken[3])
+    done = run("import", tree)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:-1]].count("taken") == 1
+    for name in ("letter.pdf", "empty.dcm", broken[3].name):
+        assert any(line.startswith("refused") and name in line for line in lines), name
+    again = run("import", tree / "CT")
+    assert again.stdout.splitlines()[-1] == "0 taken, 1 known, 0 refused"
+
+
+def test_a_tree_without_a_ct_ends_with_3(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.4 a letter")
+    assert run("import", tmp_path / "letter.pdf").returncode == 3
+
+
+def test_a_refused_study_is_one_line_on_stderr_and_exit_code_3(
+    run: Run, demo_volume: Volume, tmp_path: Path
+) -> None:
+    gappy = write_series(tmp_path / "gappy", small_ct(demo_volume))
+    gappy[7].unlink()
+    done = run("screen", tmp_path / "gappy", "--json", "-")
+    assert done.returncode == 3
+    complaint = [line for line in done.stderr.splitlines() if line.startswith("vfscreen: ")]
+    assert len(complaint) == 1 and "slices are missing" in complaint[0]
+    written = json.loads(done.stdout)
+    assert written["vertebrae"] == [] and "slices are missing" in written["refusals"][0]["reason"]
+
+
+def test_wrong_usage_ends_with_2(run: Run) -> None:
+    assert run("no-such-command").returncode == 2
+    assert run("export", "--to", "x", "--format", "xml").returncode == 2
+
+
+def test_a_model_that_is_not_there_ends_with_1(run: Run) -> None:
+    done = run("models", "activate", "grader-nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("vfscreen: there is no such model: grader-nowhere: ")
+
+
+def test_the_doctor_says_where_everything_comes_from_and_finds_nothing_wrong(run: Run) -> None:
+    done = run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "nothing is wrong"
+    assert f"package db comes from {ROOT / 'db'}" in done.stdout
+
+
+def test_a_backup_can_be_restored(run: Run, demo_volume: Volume, tmp_path: Path) -> None:
+    write_series(tmp_path / "CT", small_ct(demo_volume))
+    run("import", tmp_path / "CT")
+    backup = run("backup", "--to", tmp_path / "copy.sqlite").stdout.strip()
+    (tmp_path / "data/vfscreen.sqlite").unlink()
+    assert run("restore", backup).returncode == 0
+    assert run("import", tmp_path / "CT").stdout.splitlines()[-1] == "0 taken, 1 known, 0 refused"
+
+
+def test_without_readings_the_table_has_its_head_alone(run: Run, tmp_path: Path) -> None:
+    done = run("export", "--to", tmp_path / "table", "--format", "csv")
+    with Path(done.stdout.strip()).open(encoding="utf-8", newline="") as table:
+        assert len(list(csv.reader(table))) == 1
+
+
+def test_retraining_without_labels_says_what_is_missing(run: Run) -> None:
+    done = run("retrain")
+    assert done.returncode == 1
+    assert "patients for training are graded" in done.stderr
+
+
+def test_the_models_that_came_with_the_program_are_in_use(run: Run) -> None:
+    lines = run("models", "list").stdout.splitlines()
+    assert sorted(line.split()[2] for line in lines if line.startswith("*")) == ["grader", "localiser"]
+
+
+def test_the_demo_writes_json_picture_and_store(run: Run, tmp_path: Path) -> None:
+    done = run("demo", "--headless", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "out/screen.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "docs/screening.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(written)
+    named = {body["level"] for body in written["vertebrae"] if body["whole"]}
+    expected = {f"T{k}" for k in range(1, 13)} | {"L1", "L2"}
+    assert len(named & expected) >= 13
+    with Image.open(tmp_path / "out/mid_sagittal.png") as picture:
+        assert picture.height > 400
+    assert (tmp_path / "out/vfscreen.sqlite").stat().st_size > 0

@@ -1,0 +1,177 @@
+"""The sentences on the screen. One place, so that they stay one voice: plain, exact, never an exclamation mark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from vfscreen.cases import CaseState
+from vfscreen.errors import KnownError
+from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Suggestion, Verdict
+from vfscreen.genant import Morphometry, Reference, Shape
+
+NOTICE = "Research use. Not for diagnosis."
+STATES: dict[CaseState, str] = {
+    CaseState.NEW: "○ New",
+    CaseState.BEGUN: "◐ Begun",
+    CaseState.DONE: "● Done",
+    CaseState.LOOK_AGAIN: "⚑ Look again",
+    CaseState.CANNOT_READ: "✕ Cannot read",
+}
+MODES: dict[Mode, str] = {Mode.READ: "Read", Mode.SCREEN: "Screen"}
+MODE_TITLES: dict[Mode, str] = {
+    Mode.READ: "READ: your own grade first",
+    Mode.SCREEN: "SCREEN: ordered by suspicion",
+}
+NOT_ASSESSABLE: dict[NotAssessable, str] = {
+    NotAssessable.CUT_OFF: "cut off",
+    NotAssessable.METAL_OR_CEMENT: "metal or cement",
+    NotAssessable.MOTION: "motion",
+    NotAssessable.OTHER: "other reason",
+    NotAssessable.NOT_SAID: "reason not said",
+}
+OTHER_DEFORMITIES: dict[OtherDeformity, str] = {
+    OtherDeformity.SCHMORL_OR_ENDPLATE: "Schmorl or endplate",
+    OtherDeformity.SCHEUERMANN: "Scheuermann",
+    OtherDeformity.CONGENITAL: "congenital",
+    OtherDeformity.TUMOUR_SUSPECTED: "tumour suspected",
+    OtherDeformity.OLD_SURGERY: "old surgery",
+    OtherDeformity.NOT_SAID: "cause not said",
+}
+SHAPES: dict[Shape, str] = {
+    Shape.NONE: "none",
+    Shape.WEDGE: "wedge",
+    Shape.BICONCAVE: "biconcave",
+    Shape.CRUSH: "crush",
+}
+REFERENCES: dict[Reference, str] = {
+    Reference.OWN_POSTERIOR: "its posterior height",
+    Reference.NEIGHBOURS: "its neighbours",
+    Reference.EXPECTED_BY_LEVEL: "what is usual at this level",
+}
+GENANT = (
+    ("0", "under 20 %", "no fracture"),
+    ("½", "suspected, under 20 %", "borderline"),
+    ("1", "20-25 %", "mild"),
+    ("2", "25-40 %", "moderate"),
+    ("3", "over 40 %", "severe"),
+)
+NO_STUDY = "No study is open. Choose one in the worklist and press Enter."
+EMPTY_LIST = "No study yet.\nImport a CT: Study, Import folder,\nor drop a folder here."
+NOTHING_FITS = "No study fits this choice."
+PREPARING = "Preparing the picture…"
+READING_FILES = "Reading the files of this study again…"
+NOT_SCREENED = "No vertebra has been found here yet."
+WAITING_FOR_ENGINE = "The vertebrae of this study are found in the background. You can look at it already."
+NOTHING_TO_UNDO = "Nothing to undo."
+NOTHING_TO_REDO = "Nothing to redo."
+GRADE_FIRST = "Choose the grade first: a shape belongs to ½, 1, 2 or 3."
+NO_WINDOW_SENT = "This file names no window of its own."
+LAST_STUDY = "No other study is left to grade."
+SCHEMA_PICTURE_LOST = "The picture's memory was lost. Open the study again."
+SMALL_WINDOW = "This window is small: 1280 x 720 or more is needed to read."
+
+
+def clock(time: datetime) -> str:
+    """Returns the local time of day, "14:32:07"."""
+    return time.astimezone().strftime("%H:%M:%S")
+
+
+def stored(level: str, sign: str, time: datetime) -> str:
+    """Says what was stored and when."""
+    return f"✓ Stored {clock(time)}  {level} = {sign}"
+
+
+def not_stored(error: KnownError) -> str:
+    """Says that a reading could not be written, and that it is kept."""
+    return f"Not stored: {error.what}. The grade is kept in memory; {error.todo}, then press any grade key."
+
+
+def known(error: KnownError) -> str:
+    """Shows a named failure as its sentences."""
+    return f"{_sentence(error.what)} {_sentence(error.where)} {_sentence(error.todo)}"
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return "" if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".?" else ".")
+
+
+def broke(grades: int) -> str:
+    """Says that a fault of ours came up, and that the readings are safe."""
+    safe = "Your grades are safe." if grades == 0 else f"Your {counted(grades, 'grade')} are safe."
+    return f"Something of ours broke. {safe if grades != 1 else 'Your 1 grade is safe.'}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Returns "1 grade" or "7 grades"."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def nothing_to_save(count: int, last: datetime | None) -> str:
+    """Answers Ctrl+S."""
+    if last is None:
+        return "Nothing to save: every grade is stored as you give it."
+    return f"Nothing to save: {counted(count, 'grade')} stored in this study, the last at {clock(last)}."
+
+
+def locked(left: int) -> str:
+    """Says how much is left to grade before the program may speak."""
+    return f"Locked: {counted(left, 'level')} to go."
+
+
+def suggestion(found: Suggestion | None) -> str:
+    """Says what the model suggests; no percentages while reading."""
+    if found is None or found.verdict is Verdict.NOT_ASSESSED:
+        return "no suggestion"
+    if found.verdict is Verdict.UNCERTAIN:
+        return "unsure"
+    return f"suggests {int(found.grade)}"
+
+
+def suggestion_sign(found: Suggestion | None) -> str:
+    """Returns the model's sign on the rail."""
+    if found is None or found.verdict is Verdict.NOT_ASSESSED:
+        return "–"
+    return "?" if found.verdict is Verdict.UNCERTAIN else str(int(found.grade))
+
+
+def loss(measured: Morphometry) -> str:
+    """Says the measured loss with its band, and when it lies within reading error."""
+    text = f"{measured.loss_percent:.0f} ± {measured.band_percent:.0f} % against {REFERENCES[measured.reference]}"
+    return text + (", within reading error" if 20 <= measured.loss_percent < 25 else "")
+
+
+def leave_anyway(sentence: str) -> str:
+    """Asks once before a study is left with empty levels."""
+    return f"{sentence} Grade them, X, or Enter again to leave them empty."
+
+
+def all_graded(sentence: str, revealed: bool) -> str:
+    """Says that a study is complete and what the next keys do."""
+    return f"{sentence} Enter: next study" + ("." if revealed else " · M: show the model.")
+
+
+def bulk_question(count: int) -> str:
+    """Asks before all remaining levels are graded 0."""
+    return f"Grade {counted(count, 'level')} as 0? Enter = yes, Esc = no."
+
+
+def imported(taken: int, known_already: int, refused: int) -> str:
+    """Sums an import up."""
+    parts = [f"{counted(taken, 'series', 'series')} taken in"]
+    if known_already:
+        parts.append(f"{known_already} known already")
+    if refused:
+        parts.append(f"{refused} refused")
+    return ", ".join(parts) + "."
+
+
+def levels_visible(levels: str) -> str:
+    """Names the levels of a study in the header."""
+    return f"{levels} visible" if levels else "levels not found yet"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Joins the parts of a line that are there."""
+    return "   ".join(part for part in parts if part)
