@@ -26,7 +26,7 @@ class Choice:
 
 
 def choose(series: Sequence[DicomSeries]) -> Choice:
-    """Chooses by headers alone: heights measurable, then coverage, then kernel, then thinner slices.
+    """Chooses by headers alone: heights measurable, most of the body in view, thin, kernel, thinner, longer.
 
     Raises:
         RefusedInput: none can be screened; the reason is that of the series with most slices.
@@ -40,8 +40,10 @@ def choose(series: Sequence[DicomSeries]) -> Choice:
             refused.append((candidate, error))
     if not stacks:
         raise max(refused, key=lambda pair: len(pair[0].slices))[1]
-    longest_mm = max(stack.coverage_mm for _, stack in stacks)
-    chosen, stack = max(stacks, key=lambda pair: _merit(pair[0], pair[1], longest_mm))
+    measurable = [pair for pair in stacks if effective_mm(pair[1]) <= THICK_MM + _ROUNDING_MM]
+    pool = measurable or stacks
+    longest_mm = max(stack.coverage_mm for _, stack in pool)
+    chosen, stack = max(pool, key=lambda pair: _merit(pair[0], pair[1], longest_mm))
     others = [f"{other.name}: {describe(other, its)}" for other, its in stacks if other is not chosen]
     others += [f"{other.name}: {error.what}" for other, error in refused]
     return Choice(chosen, stack, tuple(others))
@@ -61,8 +63,8 @@ def effective_mm(stack: Stack) -> float:
 def _merit(series: DicomSeries, stack: Stack, longest_mm: float) -> tuple[float, ...]:
     thickness_mm = effective_mm(stack)
     return (
-        (thickness_mm <= THICK_MM + _ROUNDING_MM) + (thickness_mm <= _THIN_MM),
         stack.coverage_mm >= _NEARLY_ALL * longest_mm,
+        thickness_mm <= _THIN_MM,
         kernel_of(series.tags.kernel, series.tags.description),
         -round(thickness_mm, 1),
         stack.coverage_mm,

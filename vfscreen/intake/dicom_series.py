@@ -97,7 +97,7 @@ def _slices_proper(slices: Sequence[SliceHeader]) -> list[SliceHeader]:
     return [header for header in slices if not set(header.image_type) & set(_NOT_SLICES)]
 
 
-def load(series: DicomSeries, stack: Stack, pseudonym: str, others: tuple[str, ...] = ()) -> LoadedSeries:
+def load(series: DicomSeries, stack: Stack, pseudonym: str) -> LoadedSeries:
     """Decodes a stack.
 
     Raises:
@@ -112,7 +112,7 @@ def load(series: DicomSeries, stack: Stack, pseudonym: str, others: tuple[str, .
         volume=volume,
         facts=_facts(series.tags, stack, volume, pseudonym),
         warnings=(*stack.warnings, *lossy, *thickness_warning(max(said, stack.spacing_mm))),
-        others=others,
+        others=(),
         files=files,
     )
 

@@ -106,9 +106,10 @@ def read_headers(path: Path, stream: BinaryIO, size: int) -> list[SliceHeader]:
             warnings.simplefilter("ignore")  # odd but readable values; what matters is checked here
             dataset = dcmread(stream, stop_before_pixels=True, force=True)
             if "Rows" not in dataset:
-                if "SOPClassUID" not in dataset:
+                what = UID(str(dataset.get("SOPClassUID", ""))).name
+                if not what or what.endswith("Image Storage"):
                     raise CutShort
-                raise NoPicture(UID(str(dataset.SOPClassUID)).name)
+                raise NoPicture(what)
             syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)))
             if syntax != DeflatedExplicitVRLittleEndian and not pixels_are_whole(stream, syntax, size):
                 raise CutShort

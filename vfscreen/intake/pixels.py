@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmread
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
     UID,
+    DeflatedExplicitVRLittleEndian,
     HTJ2KLossless,
     HTJ2KLosslessRPCL,
     JPEG2000Lossless,
@@ -73,7 +75,9 @@ def read_voxels(slices: tuple[SliceHeader, ...]) -> NDArray[np.int16]:
 def _read_file(path: Path, members: list[tuple[int, SliceHeader]], voxels: NDArray[np.int16]) -> None:
     frames = [header.frame for _, header in members]
     plugin = DECODERS.get(members[0][1].syntax, "")
-    decoded = iter_pixels(path, indices=frames, raw=True, decoding_plugin=plugin)
+    # pydicom looks for pixels in the deflated bytes when it is given a path.
+    source = dcmread(path) if members[0][1].syntax == DeflatedExplicitVRLittleEndian else path
+    decoded = iter_pixels(source, indices=frames, raw=True, decoding_plugin=plugin)
     for (place, header), stored in zip(members, decoded, strict=True):
         if stored.shape != voxels.shape[1:]:
             raise ValueError(f"a picture of {stored.shape} where {voxels.shape[1:]} was announced")

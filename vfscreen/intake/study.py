@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vfscreen.errors import MixedStudy, NothingToScreen, UnreadableFile
-from vfscreen.intake.choice import choose, describe
+from vfscreen.intake.choice import Choice, choose, describe
 from vfscreen.intake.dicom_series import DicomSeries, group, load
 from vfscreen.intake.headers import SeriesTags
 from vfscreen.intake.loaded import LoadedSeries
@@ -64,7 +64,7 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
         only = found.unusable[0]
         raise UnreadableFile(only.reason, str(only.path), "give a CT as DICOM, NIfTI, NRRD or MetaImage")
     raise NothingToScreen(
-        f"no CT among {len(found.unusable)} files" if found.unusable else "the folder is empty",
+        f"no CT among {len(found.unusable)} files" if found.unusable else "no CT here",
         str(path),
         "give a CT as DICOM, NIfTI, NRRD or MetaImage",
     )
@@ -86,7 +86,15 @@ def read_files(files: Sequence[Path], pseudonyms: Pseudonyms | None = None) -> L
         )
     if len(files) == 1 and kind_of(files[0]) is not None:
         return read_one_volume(files[0], pseudonyms)
-    return _read_dicom(survey(files, _silent), files[0].parent, pseudonyms)
+    loaded = _read_dicom(survey(files, _silent), files[0].parent, pseudonyms)
+    changed = sorted(set(files) - set(loaded.files))
+    if changed:
+        raise UnreadableFile(
+            f"{len(changed)} of the {len(files)} files of this series are not what they were",
+            str(changed[0]),
+            "bring them back from the archive",
+        )
+    return loaded
 
 
 def read_one_volume(path: Path, pseudonyms: Pseudonyms | None) -> LoadedSeries:
@@ -107,11 +115,23 @@ def _read_dicom(found: Survey, path: Path, pseudonyms: Pseudonyms | None) -> Loa
     _check_one_study(series, path)
     choice = choose(series)
     pseudonym = "" if pseudonyms is None else pseudonyms.of_dicom(choice.series.tags)
-    loaded = load(choice.series, choice.stack, pseudonym, (*choice.others, *_left_out(found, path)))
-    if len(series) == 1:
-        return loaded
-    chosen = f"chosen of {len(series)} series: {choice.series.name} ({describe(choice.series, choice.stack)})"
-    return replace(loaded, warnings=(chosen, *loaded.warnings))
+    loaded = load(choice.series, choice.stack, pseudonym)
+    said = _choice_in_words(choice, len(series)) + _damaged(found)
+    return replace(
+        loaded, warnings=(*said, *loaded.warnings), others=(*choice.others, *_left_out(found, path))
+    )
+
+
+def _choice_in_words(choice: Choice, count: int) -> list[str]:
+    if count == 1:
+        return []
+    return [f"chosen of {count} series: {choice.series.name} ({describe(choice.series, choice.stack)})"]
+
+
+def _damaged(found: Survey) -> list[str]:
+    """A damaged file may have been the last slice of the series: nothing else would tell that it is missing."""
+    names = [one.path.name for one in found.unusable if one.damaged]
+    return [f"files that could not be read: {_names(names)}"] if names else []
 
 
 def _check_one_study(series: Sequence[DicomSeries], path: Path) -> None:
@@ -131,7 +151,10 @@ def _check_one_study(series: Sequence[DicomSeries], path: Path) -> None:
 
 def _left_out(found: Survey, path: Path) -> list[str]:
     others = [f"{volume.name}: a volume beside the DICOM series" for volume in found.volumes]
-    return others + [f"{one.path.relative_to(path)}: {one.reason}" for one in found.unusable]
+    for one in found.unusable:
+        inside = one.path != path and one.path.is_relative_to(path)
+        others.append(f"{one.path.relative_to(path) if inside else one.path.name}: {one.reason}")
+    return others
 
 
 def _names(names: Sequence[str]) -> str:

@@ -24,10 +24,11 @@ _STEP_FILES = 50
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A file that is no part of any CT, and why."""
+    """A file that is no part of any CT, and why; a damaged one may have been a slice."""
 
     path: Path
     reason: str
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,14 @@ def _files(paths: Iterable[Path], unusable: list[Unusable]) -> Iterator[Path]:
 
 def _walk(path: Path, unusable: list[Unusable]) -> Iterator[Path]:
     def closed(error: OSError) -> None:
-        unusable.append(Unusable(Path(error.filename), "the folder cannot be opened"))
+        unusable.append(Unusable(Path(error.filename), "the folder cannot be opened", damaged=True))
 
     if not path.exists():
         unusable.append(Unusable(path, "there is no such file or folder"))
-    elif not path.is_dir():
+        return
+    if not path.is_dir():
         yield path
+        return
     for folder, folders, names in os.walk(path, onerror=closed):
         folders.sort()
         for name in sorted(names):
@@ -90,7 +93,7 @@ def _look_at(path: Path) -> list[SliceHeader] | Unusable:
     try:
         size = path.stat().st_size
         if size == 0:
-            return Unusable(path, "the file is empty")
+            return Unusable(path, "the file is empty", damaged=True)
         with path.open("rb") as stream:
             start = stream.read(_PREAMBLE + 4)
             if start[_PREAMBLE:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
@@ -98,13 +101,14 @@ def _look_at(path: Path) -> list[SliceHeader] | Unusable:
             stream.seek(0)
             return read_headers(path, stream, size)
     except OSError:
-        return Unusable(path, "the file cannot be read")
+        return Unusable(path, "the file cannot be read", damaged=True)
     except CutShort:
-        return Unusable(path, "a DICOM file that is damaged or cut short")
+        return Unusable(path, "a DICOM file that is damaged or cut short", damaged=True)
     except NoPicture as error:
         return Unusable(path, f"DICOM, but no picture ({error})")
 
 
 def _what_else(path: Path, start: bytes) -> str:
-    kind = "PDF" if start.startswith(b"%PDF") else path.suffix.lower() or "without a suffix"
-    return f"not a CT (a file {kind})" if kind == "without a suffix" else f"not a CT ({kind} file)"
+    if start.startswith(b"%PDF"):
+        return "not a CT but a PDF"
+    return f"not a CT but a {path.suffix} file" if path.suffix else "neither DICOM nor another kind of CT"
