@@ -1,0 +1,338 @@
+"""The sagittal picture: the one place that knows napari. Anterior left, head up, never turned or mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.qt import QtViewer
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from ui.desktop.marks import Mark, visible
+from ui.desktop.overlay import Overlay, Texts
+from ui.desktop.projection import Float, Projection, edge_letters, place_of, scale_bar
+
+_FIT = 0.96
+_LARGEST_ZOOM, _SMALLEST_ZOOM = 40.0, 0.2
+_NOTCH = 120
+_ZOOM_PER_PX = 1.008
+Box = tuple[float, float, float, float]
+"""First row, last row, first column, last column: what a fit brings to the screen. Units: indices."""
+
+
+class Canvas(QWidget):
+    """Shows one volume at a time, slice by slice, with marks. Takes every event itself; napari gets none.
+
+    Signals: `stepped` (slices to go), `dragged` (window width and level to add), `picked` and
+    `hovered` (row, column), `painted` (a frame is on the screen).
+    """
+
+    stepped = Signal(int)
+    dragged = Signal(float, float)
+    picked = Signal(float, float)
+    hovered = Signal(float, float)
+    painted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("canvas")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._viewer = ViewerModel()
+        self._napari = QtViewer(self._viewer, show_welcome_screen=False)
+        self._napari.setParent(self)
+        self._napari.setAcceptDrops(False)
+        self._napari.dims.hide()
+        self._napari.widget(0).layout().setContentsMargins(0, 0, 0, 0)  # the sheet's pixels are the canvas's
+        self.setMouseTracking(True)
+        native = self._napari.canvas.native
+        native.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        native.frameSwapped.connect(self.painted)
+        self._sheet = Overlay(self)
+        self._layer: Any = None
+        self._affine: Float = np.eye(4)
+        self._slice = 0
+        self._window = (2000.0, 400.0)
+        self._window_words = ""
+        self._notice = ""
+        self._marks: tuple[Mark, ...] = ()
+        self._box: Box | None = None
+        self._untouched = True
+        self._projection: Projection | None = None
+        self._grip: tuple[Qt.MouseButton, QPointF, bool] | None = None
+        _forget_keys(self._viewer)
+
+    # -- what is shown
+
+    def show_volume(
+        self, voxels: NDArray[np.int16], affine: Float, slice_index: int, box: Box | None = None
+    ) -> None:
+        """Shows a slice of a sagittal-first volume; `box` is what a fit brings to the screen (None: the whole slice).
+
+        Shapes: voxels (slices, rows, columns), axis 0 to the left, 1 to the feet, 2 posterior. Only the slices that
+        are looked at are read, so a memory-mapped array stays on disk.
+        """
+        scale = np.linalg.norm(affine[:3, :3], axis=0)
+        self._affine, self._box = affine, box
+        self._slice = slice_index
+        self._marks = ()
+        if self._layer is None:
+            self._layer = self._first_layer(voxels, scale)
+        else:
+            self._layer.data = voxels  # one layer for the session: napari keeps memory of layers that go
+            self._layer.scale = scale
+        self._layer.visible = True
+        self._viewer.dims.set_point(0, self._slice * scale[0])
+        self.fit()
+
+    def clear(self) -> None:
+        """Takes the picture away."""
+        if self._layer is not None:
+            self._layer.data = np.full((2, 2, 2), -1024, np.int16)  # lets the file of the last volume go
+            self._layer.visible = False
+        self._marks, self._projection = (), None
+        self._sheet.set_texts(Texts())
+        self._sheet.set_marks((), _NOWHERE)
+
+    def _first_layer(self, voxels: NDArray[np.int16], scale: Float) -> Any:
+        width, level = self._window
+        layer = Image(
+            voxels,
+            scale=scale,
+            contrast_limits=(level - width / 2, level + width / 2),
+            colormap="gray",
+            interpolation2d="linear",
+            projection_mode="none",  # the default averages over thick slices
+            name="CT",
+        )
+        self._viewer.add_layer(layer)
+        _forget_keys(self._viewer)
+        return layer
+
+    def go(self, slice_index: int) -> None:
+        """Shows this slice."""
+        if self._layer is None or self._projection is None:
+            return
+        self._slice = slice_index
+        self._viewer.dims.set_point(0, slice_index * float(self._layer.scale[0]))
+        self._lay_out()
+
+    def set_window(self, width: float, level: float, words: str) -> None:
+        """Sets the window in Hounsfield units and what the picture says of it."""
+        self._window, self._window_words = (width, level), words
+        if self._layer is not None:
+            self._layer.contrast_limits = (level - width / 2, level + width / 2)
+            self._lay_out()
+
+    def marks(self, marks: Sequence[Mark]) -> None:
+        """Puts marks on the picture; each is shown on the slices that it names."""
+        self._marks = tuple(marks)
+        self._lay_out()
+
+    def notice(self, words: str) -> None:
+        """Writes a line under the window text; empty takes it away."""
+        self._notice = words
+        self._lay_out()
+
+    def hide_marks(self, hidden: bool) -> None:
+        """Hides every mark, or shows them again."""
+        self._sheet.hide_marks(hidden)
+
+    # -- where one looks
+
+    def fit(self) -> None:
+        """Brings the box (or the whole slice) to the screen."""
+        if self._layer is None:
+            return
+        _, rows, columns = self._layer.data.shape
+        top, bottom, left, right = self._box or (0, rows - 1, 0, columns - 1)
+        _, row_mm, column_mm = (float(value) for value in self._layer.scale)
+        high, wide = (bottom - top + 1) * row_mm, (right - left + 1) * column_mm
+        zoom = _FIT * min(max(self.height(), 1) / high, max(self.width(), 1) / wide)
+        self._look(((top + bottom) / 2 * row_mm, (left + right) / 2 * column_mm), zoom)
+        self._untouched = True
+
+    def bring(self, row: float, column: float) -> None:
+        """Moves the picture only if this index lies off the screen (or nearly so)."""
+        if self._projection is None:
+            return
+        x, y = self._projection.point(row, column)
+        if not (40 <= x <= self.width() - 40 and 40 <= y <= self.height() - 40):
+            self._look(
+                (row * float(self._layer.scale[1]), column * float(self._layer.scale[2])), self._zoom()
+            )
+
+    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
+        """Zooms around a point of the widget, the middle if None."""
+        if self._projection is None:
+            return
+        anchor = at or QPointF(self.width() / 2, self.height() / 2)
+        old = self._zoom()
+        new = min(max(old * factor, _SMALLEST_ZOOM), _LARGEST_ZOOM)
+        offset = np.array([anchor.y() - self.height() / 2, anchor.x() - self.width() / 2])
+        centre = np.array(self._viewer.scene.camera.center[-2:]) + offset * (1 / old - 1 / new)
+        self._look((float(centre[0]), float(centre[1])), new)
+
+    def pan_by(self, dx: float, dy: float) -> None:
+        """Moves the picture by widget pixels."""
+        if self._projection is None:
+            return
+        row, column = self._viewer.scene.camera.center[-2:]
+        zoom = self._zoom()
+        self._look((row - dy / zoom, column - dx / zoom), zoom)
+
+    def _zoom(self) -> float:
+        return float(self._viewer.scene.camera.zoom)
+
+    def _look(self, centre_mm: tuple[float, float], zoom: float) -> None:
+        camera = self._viewer.scene.camera
+        camera.center = centre_mm
+        camera.zoom = zoom
+        self._untouched = False
+        self._projection = Projection(_drawing_matrix(self._napari, self._layer))
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Renews the sheet for slice, window, marks and projection as they are now."""
+        projection = self._projection
+        if projection is None:
+            return
+        length_mm, length_px = scale_bar(self._affine, projection)
+        place = f"slice {self._slice + 1}   {place_of(self._affine, self._slice)}"
+        self._sheet.set_texts(
+            Texts(
+                edge_letters(self._affine, projection),
+                self._window_words,
+                place,
+                f"{length_mm:g} mm",
+                length_px,
+                self._notice,
+            )
+        )
+        self._sheet.set_marks(visible(self._marks, self._slice), projection)
+
+    # -- for tests and for saving pictures
+
+    @property
+    def overlay(self) -> Overlay:
+        """The sheet with marks and texts."""
+        return self._sheet
+
+    @property
+    def native(self) -> QWidget:
+        """napari's own canvas widget."""
+        widget: QWidget = self._napari.canvas.native
+        return widget
+
+    @property
+    def projection(self) -> Projection | None:
+        """How indices land on the widget; None while nothing is shown."""
+        return self._projection
+
+    @property
+    def slice_index(self) -> int:
+        """The slice that is shown."""
+        return self._slice
+
+    def geometry_state(self) -> tuple[Any, ...]:
+        """Everything that could turn, mirror or move the picture, to compare before and after."""
+        camera, dims, layer = self._viewer.scene.camera, self._viewer.dims, self._layer
+        placed = (
+            ()
+            if layer is None
+            else (tuple(layer.scale), tuple(layer.translate), layer.affine.affine_matrix.tobytes())
+        )
+        return (
+            tuple(dims.order), dims.ndisplay, tuple(camera.center), camera.zoom, tuple(camera.angles),
+            camera.orientation2d, placed, tuple(layer.name for layer in self._viewer.layers),
+            None if layer is None else (layer.visible, layer.mode, tuple(layer.contrast_limits)),
+        )  # fmt: skip
+
+    # -- the mouse
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keeps napari and the sheet as large as the widget; an untouched view is fitted again."""
+        super().resizeEvent(event)
+        self._napari.setGeometry(self.rect())
+        self._sheet.setGeometry(self.rect())
+        self._sheet.raise_()
+        QTimer.singleShot(0, self._sized)
+
+    def _sized(self) -> None:
+        """Looks at the same place once the new size has reached napari's canvas."""
+        if self._projection is None or self._layer is None:
+            return
+        if self._untouched:
+            self.fit()
+        else:
+            self._look(self._viewer.scene.camera.center[-2:], self._zoom())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Wheel: next or previous slice, ten with Shift; with Ctrl it zooms."""
+        turned = event.angleDelta().y() or event.angleDelta().x()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom_by(1.15 ** (turned / _NOTCH), event.position())
+        elif turned:
+            far = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
+            self.stepped.emit(-far if turned > 0 else far)
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Takes hold: left windows, middle (or Shift and left) pans, right zooms."""
+        button = event.button()
+        if button is Qt.MouseButton.LeftButton and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            button = Qt.MouseButton.MiddleButton
+        self._grip = (button, event.position(), False)
+        event.accept()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Follows a drag."""
+        if self._grip is None:
+            if self._projection is not None:
+                self.hovered.emit(*self._projection.index(event.position().x(), event.position().y()))
+            return
+        button, last, moved = self._grip
+        delta = event.position() - last
+        if not moved and delta.manhattanLength() < 4:
+            return
+        self._grip = (button, event.position(), True)
+        if button is Qt.MouseButton.LeftButton:
+            self.dragged.emit(delta.x() * 4.0, delta.y() * 2.0)
+        elif button is Qt.MouseButton.MiddleButton:
+            self.pan_by(delta.x(), delta.y())
+        elif button is Qt.MouseButton.RightButton:
+            self.zoom_by(_ZOOM_PER_PX ** -delta.y())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Lets go; a left click that moved nothing picks a vertebra."""
+        grip, self._grip = self._grip, None
+        if grip is not None and not grip[2] and grip[0] is Qt.MouseButton.LeftButton and self._projection:
+            self.picked.emit(*self._projection.index(event.position().x(), event.position().y()))
+
+
+_NOWHERE = Projection(np.array([[0.0, 1.0, -1e6], [1.0, 0.0, -1e6]]))
+
+
+def _drawing_matrix(napari_widget: Any, layer: Any) -> Float:
+    """Reads the (2, 3) map from (row, column) to canvas pixels out of the very transforms that vispy draws with.
+
+    vispy counts a texture's pixels from their edges, hence the half.
+    """
+    node = napari_widget.canvas.layer_to_visual[layer].node
+    transform = node.get_transform("visual", "canvas")
+    corners = transform.map([(0.5, 0.5), (0.5, 1.5), (1.5, 0.5)])
+    origin, row, column = (np.asarray(corner[:2] / corner[3], float) for corner in corners)
+    return np.stack([row - origin, column - origin, origin], axis=1)
+
+
+def _forget_keys(viewer: Any) -> None:
+    """Empties every keymap of napari's: digits grade here, and none of its keys may turn the picture."""
+    for provider in (viewer, *viewer.layers):
+        provider.keymap.clear()
+        for kind in type(provider).__mro__:
+            vars(kind).get("class_keymap", {}).clear()

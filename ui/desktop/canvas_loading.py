@@ -1,0 +1,43 @@
+"""Bringing napari in without ever holding up the window: its modules come in a thread, its widgets in small steps."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+
+from PySide6.QtCore import QObject, Signal
+
+
+def import_canvas() -> None:
+    """Imports all that the canvas needs, and pays for what napari builds at its first layer (0.3 s of units).
+
+    Runs in any thread: nothing here makes a Qt object.
+    """
+    os.environ["NAPARI_CONFIG"] = ""  # napari's own settings file is none of ours, to read or to write
+    import numpy as np
+    from napari.components import ViewerModel  # noqa: F401
+    from napari.layers import Image
+    from scipy import ndimage  # noqa: F401
+
+    Image(np.zeros((2, 2, 2), np.int16), contrast_limits=(0, 1), projection_mode="none")
+    gc.freeze()  # what was imported stays; without this the collector walks it all, 0.1 s at a time
+
+
+class CanvasLoader(QObject):
+    """Runs `import_canvas` in a thread and says when it is done; `failed` carries what went wrong."""
+
+    done = Signal()
+    failed = Signal(object)
+
+    def start(self) -> None:
+        """Begins; returns at once."""
+        threading.Thread(target=self._run, name="canvas-import", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            import_canvas()
+        except Exception as error:  # noqa: BLE001 - handed to the window, which reports it
+            self.failed.emit(error)
+        else:
+            self.done.emit()

@@ -1,0 +1,135 @@
+"""What runs beside reading: imports, the engine's queue, the trainer. Each says in the window how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ui import words
+from ui.desktop.background import Courier, Importer, ScreeningQueue
+from ui.desktop.pages import ImportPage
+from ui.desktop.parts import Parts
+from ui.desktop.room import Change
+from ui.engine_client import EngineClient
+
+if TYPE_CHECKING:
+    from ui.desktop.retrain_view import RetrainPage
+    from ui.desktop.window import MainWindow
+
+
+class Errands:
+    """Owns the engine and the imports of one window. Nothing starts before it is first needed."""
+
+    def __init__(self, parts: Parts, courier: Courier, window: MainWindow) -> None:
+        self._parts = parts
+        self._courier = courier
+        self._window = window
+        self._engine = EngineClient()
+        self.queue = ScreeningQueue(
+            parts,
+            courier,
+            self._engine,
+            on_progress=window.state.work,
+            on_screened=self._screened,
+            on_fault=window.fault,
+        )
+        self.importer = Importer(
+            parts, courier, on_progress=self._importing, on_line=self._imported, on_end=self._import_ended
+        )
+        self.import_page = ImportPage()
+        self.import_page.cancelled.connect(self.importer.cancel)
+        window.add_page(self.import_page)
+        self._retraining: RetrainPage | None = None
+
+    def stop(self) -> None:
+        """Ends every child process and takes open requests back."""
+        self.importer.cancel()
+        self._engine.close()
+        if self._retraining is not None:
+            self._retraining.stop()
+
+    # -- screening
+
+    def screen_waiting(self) -> None:
+        """Has the engine work off what the model in use has not seen."""
+        self.queue.work_off()
+
+    def prefer(self, series_id: str) -> None:
+        """Has the study that is looked at screened before the others."""
+        self.queue.prefer(series_id)
+
+    def _screened(self, series_id: str) -> None:
+        room = self._window.room
+        room.load_rows()
+        if room.case is not None and room.case.series_id == series_id:
+            had_bodies = bool(room.case.bodies)
+            room.reload()
+            if not had_bodies:
+                room.tell(Change.CASE | Change.BODY)
+
+    # -- imports
+
+    def take_in(self, paths: Sequence[Path]) -> None:
+        """Imports folders and files; the page shows what becomes of each series."""
+        if self.importer.busy:
+            self._window.room.say(words.IMPORT_BUSY)
+            return
+        self.import_page.begin(", ".join(path.name for path in paths))
+        self._window.show_page(self.import_page)
+        self.importer.start(paths)
+
+    def _importing(self, doing: str, share: float) -> None:
+        self.import_page.progress(doing)
+        self._window.state.work(f"Import: {doing}", share)
+
+    def _imported(self, kind: str, where: str, said: str) -> None:
+        self.import_page.add(kind, where, said)
+        if kind == "taken":
+            self._window.room.load_rows()
+
+    def _import_ended(self, fault: Exception | None) -> None:
+        self._window.state.work("", 0.0)
+        self._window.room.load_rows()
+        self._window.room.say(self.import_page.end())
+        if fault is not None:
+            self._window.fault(fault)
+        self.queue.work_off()
+
+    # -- the window that the file names
+
+    def read_window(self) -> None:
+        """Sets the grey window that the open study's first file names, if it names one."""
+        case = self._window.room.case
+        if case is None:
+            return
+        files = case.files
+
+        def read() -> None:
+            from vfscreen.intake.grey_window import window_as_sent
+
+            found = window_as_sent(files[0]) if files else None
+            self._courier.post(lambda: self._show_window(found))
+
+        self._courier.run(read, self._window.fault, "window")
+
+    def _show_window(self, found: tuple[float, float] | None) -> None:
+        from ui.desktop.windows import Window
+
+        if found is None:
+            self._window.room.say(words.NO_WINDOW_SENT)
+        else:
+            self._window.room.set_window(Window("As sent", *found))
+
+    # -- retraining
+
+    def retraining_page(self) -> RetrainPage:
+        """Returns the page of retraining; made at its first use, with its plot."""
+        if self._retraining is None:
+            from ui.desktop.retrain_view import RetrainPage
+
+            self._retraining = RetrainPage(self._parts, self._courier, self._window.fault)
+            self._retraining.model_changed.connect(self.screen_waiting)
+            self._window.add_page(self._retraining)
+        self._retraining.refresh()
+        return self._retraining

@@ -1,0 +1,135 @@
+"""The panel of this vertebra as values: what was said, what may be seen, what was stored and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ui import words
+from ui.desktop.room import Chooser, ReadingRoom
+from vfscreen.cases import Body
+from vfscreen.findings import Finding, Phase, Reading
+from vfscreen.genant import ReadGrade, Shape
+from vfscreen.reading import gradable_bodies, is_answered, is_gradable, may_show_opinion, sign_of
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Everything that the panel shows of one vertebra.
+
+    `heights` and `model` are lines; they hold figures only once the program's opinion may be seen.
+    """
+
+    title: str = ""
+    place: str = ""
+    gradable: bool = False
+    why_not: str = ""
+    grade: ReadGrade | None = None
+    cannot_grade: str = ""
+    deformity: str = ""
+    shape: Shape | None = None
+    shape_allowed: bool = False
+    sure: bool = True
+    flag: bool = False
+    note: str = ""
+    chooser: Chooser | None = None
+    heights: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    may_ask_model: bool = False
+    stored: str = ""
+
+
+def panel_of(room: ReadingRoom) -> Panel:
+    """Fills the panel for the vertebra that the reader is at."""
+    body = room.body()
+    if room.case is None or body is None:
+        return Panel(title="", why_not=words.NO_STUDY if room.case is None else words.NOT_SCREENED)
+    reading = room.reading()
+    answered = is_answered(reading)
+    level = str(body.vertebra.level) + ("" if body.vertebra.level_certain else "  (level not certain)")
+    return Panel(
+        title=level,
+        place=_place(room, body),
+        gradable=is_gradable(body.vertebra),
+        why_not=""
+        if is_gradable(body.vertebra)
+        else "Not graded: cut by the edge of the scan, or not T1-L6.",
+        grade=None if reading is None else reading.grade,
+        cannot_grade=_reason(reading),
+        deformity=_cause(reading),
+        shape=reading.shape if reading is not None and answered else room.draft.shape,
+        shape_allowed=not answered or (reading is not None and reading.grade not in (None, ReadGrade.NORMAL)),
+        sure=reading.sure if reading is not None and answered else room.draft.sure,
+        flag=reading is not None and reading.flag,
+        note="" if reading is None else reading.note,
+        chooser=room.chooser,
+        heights=_heights(room, body),
+        model=_model(room, body),
+        may_ask_model=room.case.revealed_at is not None or may_show_opinion(room.case, room.mode),
+        stored=_stored(reading, level),
+    )
+
+
+def _place(room: ReadingRoom, body: Body) -> str:
+    if room.case is None:
+        return ""
+    ids = [other.body_id for other in gradable_bodies(room.case)]
+    return f"{ids.index(body.body_id) + 1} of {len(ids)}" if body.body_id in ids else ""
+
+
+def _reason(reading: Reading | None) -> str:
+    if reading is None or reading.not_assessable is None:
+        return ""
+    return words.NOT_ASSESSABLE[reading.not_assessable]
+
+
+def _cause(reading: Reading | None) -> str:
+    if reading is None or reading.other_deformity is None:
+        return ""
+    return words.OTHER_DEFORMITIES[reading.other_deformity]
+
+
+def _stored(reading: Reading | None, level: str) -> str:
+    if reading is None:
+        return ""
+    which = "final read" if reading.phase is Phase.FINAL else "first read"
+    return f"✓ {words.clock(reading.time)}  {level} = {sign_of(reading)}  ({which})"
+
+
+def _heights(room: ReadingRoom, body: Body) -> tuple[str, ...]:
+    if not room.opinion_shown():
+        return ()
+    heights = body.vertebra.heights
+    if heights is None:
+        return ("not measured",)
+    error = "" if body.vertebra.uncertainty_mm is None else f"  ± {body.vertebra.uncertainty_mm:.1f}"
+    lines = [
+        f"anterior {heights.anterior:.1f}   middle {heights.middle:.1f}   posterior {heights.posterior:.1f} mm{error}"
+    ]
+    measured = _finding(room, body)
+    if measured is not None and measured.morphometry is not None:
+        lines.append(f"Loss {words.loss(measured.morphometry)}")
+    return tuple(lines)
+
+
+def _model(room: ReadingRoom, body: Body) -> tuple[str, ...]:
+    case = room.case
+    if case is None:
+        return ()
+    if case.revealed_at is None:
+        if may_show_opinion(case, room.mode):
+            return ("Press M to see what the model suggests.", "Grades given after that are final reads.")
+        return (words.locked(room.levels_to_go()),)
+    if not room.opinion_on:
+        return ("Folded away. M shows it again.",)
+    finding = _finding(room, body)
+    suggestion = None if finding is None else finding.suggestion
+    name = "The model" if suggestion is None else suggestion.model
+    lines = [f"{name}: {words.suggestion(suggestion)}"]
+    first = case.first_readings.get(body.body_id)
+    if first is not None:
+        lines.append(f"Your first read: {sign_of(first)}")
+    return tuple(lines)
+
+
+def _finding(room: ReadingRoom, body: Body) -> Finding | None:
+    return None if room.case is None else room.case.findings.get(body.body_id)

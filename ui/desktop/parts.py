@@ -1,0 +1,25 @@
+"""What the composition root hands to the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vfscreen.data_folder import DataFolder
+from vfscreen.model_shelf import Shelf
+from vfscreen.ports import CaseStore
+from vfscreen.settings import Settings
+from vfscreen.slice_cache import SliceCache
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A data folder's parts, open. `store` speaks through one thread; `close` ends that thread and the store."""
+
+    folder: DataFolder
+    settings: Settings
+    store: CaseStore
+    cache: SliceCache
+    shelf: Shelf
+    reader: str
+    close: Callable[[], None]

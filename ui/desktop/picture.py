@@ -1,0 +1,159 @@
+"""The picture's place in the window: words until the canvas is there, then the canvas, kept true to the room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QLabel, QStackedLayout, QWidget
+
+from ui import words
+from ui.desktop.bars import set_role
+from ui.desktop.canvas_loading import CanvasLoader
+from ui.desktop.marks import marks_of
+from ui.desktop.room import Change, ReadingRoom
+from vfscreen.cases import Case
+from vfscreen.volume import Volume
+
+if TYPE_CHECKING:
+    from ui.desktop.canvas import Box, Canvas
+
+_ABOVE_MM, _AHEAD_MM, _BEHIND_MM = 28.0, 95.0, 55.0
+_PICK_MM = 25.0
+
+
+class Picture(QWidget):
+    """Signals: `ready` (the canvas is there), `painted` (a frame is on the screen), `hovered` (Hounsfield units)."""
+
+    ready = Signal()
+    painted = Signal()
+    hovered = Signal(object)
+
+    def __init__(self, room: ReadingRoom, on_fault: Callable[[Exception], None]) -> None:
+        super().__init__()
+        self._room = room
+        self.canvas: Canvas | None = None
+        self._stack = QStackedLayout(self)
+        self._words = QLabel(words.NO_STUDY)
+        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._words.setWordWrap(True)
+        self._words.setStyleSheet("background: #000000;")
+        set_role(self._words, "quiet")
+        self._stack.addWidget(self._words)
+        self._loader = CanvasLoader(self)
+        self._loader.done.connect(self._make_canvas)
+        self._loader.failed.connect(on_fault)
+
+    def load_canvas(self) -> None:
+        """Begins to bring the canvas in; the window goes on meanwhile."""
+        self._loader.start()
+
+    def _make_canvas(self) -> None:
+        from ui.desktop.canvas import Canvas  # napari is in memory by now
+
+        canvas = Canvas(self)
+        canvas.stepped.connect(self._room.step_slice)
+        canvas.dragged.connect(self._room.drag_window)
+        canvas.picked.connect(self._picked)
+        canvas.hovered.connect(self._hovered)
+        canvas.painted.connect(self.painted)
+        canvas.setGeometry(self.rect())
+        self.canvas = canvas
+        self._stack.addWidget(canvas)
+        QTimer.singleShot(0, self._canvas_made)  # a turn of the event loop between two steps of 0.1-0.2 s
+
+    def _canvas_made(self) -> None:
+        self.ready.emit()
+        self.show_room(Change.CASE | Change.BODY | Change.SLICE | Change.WINDOW)
+
+    def show_room(self, change: Change) -> None:
+        """Draws what changed in the room."""
+        room = self._room
+        if room.case is None or room.volume is None or self.canvas is None:
+            self._show_words()
+            return
+        if change & Change.CASE:
+            self._stack.setCurrentWidget(self.canvas)
+            self.canvas.show_volume(
+                room.volume.voxels, room.volume.affine, room.slice, _spine_box(room.case, room.volume)
+            )
+            self.canvas.notice(_notice(room.case))
+        if change & (Change.CASE | Change.WINDOW):
+            self.canvas.set_window(room.window.width, room.window.level, str(room.window))
+        if change & (Change.CASE | Change.BODY):
+            self.canvas.marks(
+                marks_of(
+                    room.case.bodies,
+                    room.case.readings,
+                    room.volume.inverse,
+                    here=room.here,
+                    opinion=room.opinion_shown(),
+                )
+            )
+            self._bring_body()
+        if change & Change.SLICE and not change & Change.CASE:
+            self.canvas.go(room.slice)
+
+    def _show_words(self) -> None:
+        room = self._room
+        if room.case is None:
+            self._words.setText(words.NO_STUDY)
+        else:
+            self._words.setText(words.PREPARING if room.volume is not None else words.READING_FILES)
+        self._stack.setCurrentWidget(self._words)
+
+    def _bring_body(self) -> None:
+        body = self._room.body()
+        if body is not None and self._room.volume is not None and self.canvas is not None:
+            _, row, column = self._room.volume.indices_of(body.vertebra.centre_lps_mm)
+            self.canvas.bring(float(row), float(column))
+
+    def _picked(self, row: float, column: float) -> None:
+        room = self._room
+        if room.case is None or room.volume is None or not room.case.bodies:
+            return
+        clicked = room.volume.lps_of(np.array([room.slice, row, column]))
+        across = room.volume.affine[:3, 0] / np.linalg.norm(room.volume.affine[:3, 0])
+
+        def distance_mm(centre_lps_mm: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+            offset = centre_lps_mm - clicked
+            return float(np.linalg.norm(offset - across * (offset @ across)))
+
+        nearest = min(room.case.bodies, key=lambda body: distance_mm(body.vertebra.centre_lps_mm))
+        if distance_mm(nearest.vertebra.centre_lps_mm) <= _PICK_MM:
+            room.go_to(nearest.body_id, keep_slice=True)
+
+    def _hovered(self, row: float, column: float) -> None:
+        volume = self._room.volume
+        if volume is None:
+            return
+        place = (self._room.slice, round(row), round(column))
+        inside = all(0 <= index < count for index, count in zip(place, volume.shape, strict=True))
+        self.hovered.emit(int(volume.voxels[place]) if inside else None)
+
+
+def _spine_box(case: Case, volume: Volume) -> Box | None:
+    """Returns what a fit brings to the screen: the spine with room around it, None while no body is known."""
+    if not case.bodies:
+        return None
+    indices = volume.indices_of(np.stack([body.vertebra.centre_lps_mm for body in case.bodies]))
+    _, row_mm, column_mm = volume.spacing_mm
+    _, rows, columns = volume.shape
+    top, bottom = indices[:, 1].min() - _ABOVE_MM / row_mm, indices[:, 1].max() + _ABOVE_MM / row_mm
+    left, right = indices[:, 2].min() - _AHEAD_MM / column_mm, indices[:, 2].max() + _BEHIND_MM / column_mm
+    return (
+        max(float(top), 0.0),
+        min(float(bottom), rows - 1.0),
+        max(float(left), 0.0),
+        min(float(right), columns - 1.0),
+    )
+
+
+def _notice(case: Case) -> str:
+    if not case.warnings:
+        return ""
+    first = case.warnings[0]
+    more = len(case.warnings) - 1
+    return f"▲ {first[0].upper()}{first[1:]}" + (f"  (+{more} more, see the worklist)" if more else "")

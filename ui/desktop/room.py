@@ -1,0 +1,285 @@
+"""The reading room without its window: which study, which vertebra, which slice, and what was said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, Flag, auto
+
+from ui import words
+from ui.desktop.resume import Place
+from ui.desktop.windows import BONE, Window
+from vfscreen.cases import Body, Case, CaseRow, CaseState
+from vfscreen.errors import KnownError
+from vfscreen.findings import Mode, Reading
+from vfscreen.genant import Shape
+from vfscreen.ports import CaseStore
+from vfscreen.reading import gradable_bodies, may_show_opinion, next_ungraded, ungraded_bodies
+from vfscreen.volume import Volume
+
+
+class Change(Flag):
+    """What a screen must draw again."""
+
+    ROWS = auto()
+    CASE = auto()
+    BODY = auto()
+    SLICE = auto()
+    WINDOW = auto()
+    STATE = auto()
+
+
+class Tone(Enum):
+    """How the state line speaks: plainly, of something stored, or of a failure (which stays)."""
+
+    PLAIN = auto()
+    STORED = auto()
+    FAILURE = auto()
+
+
+class Chooser(Enum):
+    """The short list that is open beside the rail."""
+
+    NOT_ASSESSABLE = auto()
+    OTHER_DEFORMITY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was said of the vertebra here before its grade, to be stored with it."""
+
+    shape: Shape | None = None
+    sure: bool = True
+
+
+OpenVolume = Callable[[Case], Volume | None]
+
+
+class ReadingRoom:
+    """The state of reading, and the moves within it. Grading itself is in `grading.py`.
+
+    `open_volume` returns the sagittal-first volume of a case, or None if it will be handed in by `volume_came` later.
+    """
+
+    def __init__(
+        self, store: CaseStore, reader: str, mode: Mode, open_volume: OpenVolume, *, go_on: bool = True
+    ) -> None:
+        self.store = store
+        self.reader = reader
+        self.mode = mode
+        self.goes_on = go_on
+        self.rows: list[CaseRow] = []
+        self.case: Case | None = None
+        self.volume: Volume | None = None
+        self.here: str | None = None
+        self.slice = 0
+        self.window: Window = BONE
+        self.preset: Window = BONE
+        self.said = ""
+        self.tone = Tone.PLAIN
+        self.draft = Draft()
+        self.chooser: Chooser | None = None
+        self.opinion_on = True
+        self.unstored: Reading | None = None
+        self.asked: str = ""
+        self._open_volume = open_volume
+        self._listeners: list[Callable[[Change], None]] = []
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Calls `listener` after every change with what changed."""
+        self._listeners.append(listener)
+
+    def tell(self, change: Change) -> None:
+        """Tells the listeners what changed."""
+        for listener in self._listeners:
+            listener(change)
+
+    def say(self, sentence: str, tone: Tone = Tone.PLAIN) -> None:
+        """Puts a sentence on the state line; a failure stays until it is cured."""
+        if self.unstored is not None and tone is not Tone.FAILURE:
+            return
+        self.said, self.tone = sentence, tone
+        self.tell(Change.STATE)
+
+    # -- the worklist
+
+    def load_rows(self) -> None:
+        """Reads the worklist again."""
+        self.rows = self.store.worklist(self.reader, self.mode)
+        self.tell(Change.ROWS)
+
+    def change_mode(self, mode: Mode) -> None:
+        """Changes between read and screen; the open study stays open."""
+        if mode is not self.mode:
+            self.mode = mode
+            self.load_rows()
+            self.tell(Change.BODY | Change.STATE)
+
+    def next_open_row(self) -> CaseRow | None:
+        """Returns the next study of the worklist that is not done, after the open one, then from the top."""
+        ids = [row.series_id for row in self.rows]
+        start = ids.index(self.case.series_id) + 1 if self.case and self.case.series_id in ids else 0
+        order = self.rows[start:] + self.rows[:start]
+        current = None if self.case is None else self.case.series_id
+        unfinished = (CaseState.NEW, CaseState.BEGUN)
+        return next((row for row in order if row.state in unfinished and row.series_id != current), None)
+
+    # -- the study
+
+    def open(self, series_id: str, place: Place | None = None) -> bool:
+        """Opens a study at its topmost ungraded vertebra, or at `place`. False if the open one may not be left."""
+        if not self.may_leave():
+            return False
+        case = self.store.case(series_id, self.reader)
+        self.case, self.volume = case, self._open_volume(case)
+        self.draft, self.chooser, self.asked, self.opinion_on = Draft(), None, "", True
+        known = {body.body_id for body in case.bodies}
+        if place is not None and place.body_id in known:
+            self.here = place.body_id
+        else:
+            start = next_ungraded(case) or next(iter(case.bodies), None)
+            self.here = None if start is None else start.body_id
+        if place is not None and place.window is not None:
+            self.window = place.window
+        self.slice = self._slice_of_body() if place is None or place.slice is None else place.slice
+        self._keep_slice_inside()
+        self.said, self.tone = "", Tone.PLAIN
+        self.tell(Change.CASE | Change.BODY | Change.SLICE | Change.WINDOW | Change.STATE)
+        return True
+
+    def volume_came(self, series_id: str, volume: Volume) -> None:
+        """Takes the picture of the open study when it had to be made first."""
+        if self.case is not None and self.case.series_id == series_id:
+            self.volume = volume
+            self.slice = self._slice_of_body()
+            self.tell(Change.CASE | Change.BODY | Change.SLICE)
+
+    def reload(self) -> None:
+        """Reads the open study again, after a screening or an undo; vertebra and slice stay."""
+        if self.case is None:
+            return
+        self.case = self.store.case(self.case.series_id, self.reader)
+        if self.here is None and self.case.bodies:
+            start = next_ungraded(self.case) or self.case.bodies[0]
+            self.here = start.body_id
+            self.slice = self._slice_of_body()
+            self.tell(Change.SLICE)
+        self.tell(Change.BODY | Change.STATE)
+
+    def may_leave(self) -> bool:
+        """Says whether nothing unstored would be lost; if something would, it stays said."""
+        return self.unstored is None
+
+    # -- the vertebra
+
+    def body(self) -> Body | None:
+        """Returns the vertebra that one is at."""
+        if self.case is None:
+            return None
+        return next((body for body in self.case.bodies if body.body_id == self.here), None)
+
+    def go_to(self, body_id: str, *, keep_slice: bool = False) -> None:
+        """Goes to a vertebra and to its own middle slice."""
+        if body_id != self.here:
+            self.draft = Draft()
+            self.chooser = None
+        self.here = body_id
+        change = Change.BODY
+        if not keep_slice:
+            self.slice = self._slice_of_body()
+            change |= Change.SLICE
+        self.tell(change)
+
+    def step_body(self, steps: int) -> None:
+        """Goes down (positive) or up the spine."""
+        if self.case is None or not self.case.bodies:
+            return
+        ids = [body.body_id for body in self.case.bodies]
+        now = ids.index(self.here) if self.here in ids else 0
+        self.go_to(ids[min(max(now + steps, 0), len(ids) - 1)])
+
+    def reading(self) -> Reading | None:
+        """Returns this reader's present reading of the vertebra here."""
+        return None if self.case is None or self.here is None else self.case.readings.get(self.here)
+
+    # -- the slice and the window
+
+    def step_slice(self, steps: int) -> None:
+        """Goes on by slices, positive to the patient's left."""
+        self.go_to_slice(self.slice + steps)
+
+    def go_to_slice(self, slice_index: int) -> None:
+        """Goes to a slice, or as near as there is one."""
+        before, self.slice = self.slice, slice_index
+        self._keep_slice_inside()
+        if self.slice != before:
+            self.tell(Change.SLICE)
+
+    def last_slice(self) -> int:
+        """Returns the index of the last slice; 0 without a picture."""
+        return 0 if self.volume is None else self.volume.shape[0] - 1
+
+    def _keep_slice_inside(self) -> None:
+        self.slice = min(max(self.slice, 0), self.last_slice())
+
+    def _slice_of_body(self) -> int:
+        if self.volume is None:
+            return 0
+        body = self.body()
+        if body is None:
+            return self.volume.shape[0] // 2
+        found = round(float(self.volume.indices_of(body.vertebra.centre_lps_mm)[0]))
+        return min(max(found, 0), self.last_slice())
+
+    def set_window(self, window: Window) -> None:
+        """Sets the grey window to a preset."""
+        self.window = self.preset = window
+        self.tell(Change.WINDOW)
+
+    def drag_window(self, width: float, level: float) -> None:
+        """Adds to width and level."""
+        self.window = self.window.moved(width, level)
+        self.tell(Change.WINDOW)
+
+    # -- the program's opinion
+
+    def opinion_shown(self) -> bool:
+        """Says whether the program's opinion is on the screen: it was revealed, and is not folded away."""
+        return self.case is not None and self.case.revealed_at is not None and self.opinion_on
+
+    def levels_to_go(self) -> int:
+        """Counts the levels that still lack this reader's answer."""
+        return 0 if self.case is None else len(ungraded_bodies(self.case))
+
+    def graded_and_all(self) -> tuple[int, int]:
+        """Returns how many levels of the open study have this reader's answer, and of how many."""
+        if self.case is None:
+            return 0, 0
+        total = len(gradable_bodies(self.case))
+        return total - self.levels_to_go(), total
+
+    def toggle_opinion(self) -> None:
+        """Shows the program's opinion if it may be seen, and records that it was; folds it away the second time."""
+        if self.case is None:
+            return
+        if self.case.revealed_at is not None:
+            self.opinion_on = not self.opinion_on
+        elif not may_show_opinion(self.case, self.mode):
+            self.say(words.locked(self.levels_to_go()))
+            return
+        else:
+            shown_at = self.store.reveal(self.case.series_id, self.reader, self.mode)
+            self.case = replace(self.case, revealed_at=shown_at)
+            self.opinion_on = True
+        self.tell(Change.BODY | Change.STATE)
+
+    def place(self) -> Place | None:
+        """Returns where the reader is, to come back there."""
+        if self.case is None:
+            return None
+        return Place(self.case.series_id, self.here, self.slice, self.window)
+
+
+def failed(room: ReadingRoom, error: KnownError) -> None:
+    """Says a named failure on the state line, where it stays."""
+    room.say(words.known(error), Tone.FAILURE)

@@ -1,0 +1,387 @@
+"""The main window: worklist, picture, rail and panel around one reading room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QResizeEvent, QShowEvent
+from PySide6.QtOpenGLWidgets import QOpenGLWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from ui import words
+from ui.desktop import grading
+from ui.desktop.actions import Act, Desk, acts_by_id, acts_by_key, perform
+from ui.desktop.background import Courier, VolumeShelf
+from ui.desktop.bars import Header, StateLine, TroubleBar
+from ui.desktop.crop import BodyCrop, crop_of
+from ui.desktop.errands import Errands
+from ui.desktop.keys import KeyGate
+from ui.desktop.menus import fill_menus
+from ui.desktop.pages import KeySheet, Page
+from ui.desktop.panel import panel_of
+from ui.desktop.panel_view import PanelView
+from ui.desktop.parts import Parts
+from ui.desktop.picture import Picture
+from ui.desktop.rail import rail_of
+from ui.desktop.rail_view import RailView
+from ui.desktop.report import write_report
+from ui.desktop.resume import Place, keep_place, last_place
+from ui.desktop.room import Change, ReadingRoom, failed
+from ui.desktop.worklist_view import WorklistView
+from vfscreen.errors import KnownError
+from vfscreen.volume import Volume
+
+NARROW_PX = 1500
+LEAST_PX = (1280, 720)
+CHOOSER_MS = 3000
+PLACE_MS = 1500
+PLACE_FILE = "last-place.json"
+_ON_PAGES = frozenset(
+    {
+        "escape",
+        "keys",
+        "retrain",
+        "worklist",
+        "full-screen",
+        "leave",
+        "save",
+        "import-folder",
+        "import-file",
+        "find",
+    }
+)
+"""Acts that are possible while a page covers the picture: nobody grades what cannot be seen."""
+
+
+class MainWindow(QMainWindow):
+    """The window of the reading room; acts reach it as their `Shell`. Signal `shown`: the worklist was painted."""
+
+    shown = Signal()
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self.setWindowTitle("vfscreen")
+        self.setAcceptDrops(True)
+        self._parts = parts
+        self.courier = Courier(self)
+        volumes = VolumeShelf(parts, self.courier, self._volume_came, self.fault)
+        self.room = ReadingRoom(
+            parts.store,
+            parts.reader,
+            parts.settings.mode,
+            volumes.open,
+            go_on=parts.settings.go_on_by_itself,
+        )
+        self.desk = Desk(self.room, self)
+        self._acts, self._keys = acts_by_id(), acts_by_key()
+        self._crop: tuple[object, BodyCrop | None] = (None, None)
+        self._folded_by_hand = False
+        self._build()
+        self.errands = Errands(parts, self.courier, self)
+        self._gate = KeyGate(self, self.key_came)
+        self._chooser_timer = self._timer(CHOOSER_MS, lambda: self._safely(self._close_chooser))
+        self._place_timer = self._timer(PLACE_MS, lambda: self._safely(self._keep_place))
+        self.room.listen(self._room_changed)
+
+    def _timer(self, after_ms: int, do: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(after_ms)
+        timer.timeout.connect(do)
+        return timer
+
+    # -- building
+
+    def _build(self) -> None:
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.header, self.trouble, self.state = Header(), TroubleBar(), StateLine()
+        self.worklist = WorklistView(self.room)
+        self.picture = Picture(self.room, self.fault)
+        self.rail, self.panel = RailView(), PanelView()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self._reading_page())
+        self.key_sheet = KeySheet()
+        self.add_page(self.key_sheet)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(self.worklist)
+        row.addWidget(self.pages, 1)
+        column.addWidget(self.header)
+        column.addWidget(self.trouble)
+        column.addLayout(row, 1)
+        column.addWidget(self.state)
+        self.setCentralWidget(centre)
+        # The first OpenGL widget makes Qt build the window anew, visibly. So there is one from the start.
+        herald = QOpenGLWidget(centre)
+        herald.setFixedSize(1, 1)
+        herald.hide()
+        fill_menus(self.menuBar(), self.desk, self.do)
+        self._wire()
+
+    def _reading_page(self) -> QWidget:
+        page = QWidget()
+        row = QHBoxLayout(page)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.picture, 1)
+        row.addWidget(self.rail)
+        row.addWidget(self.panel)
+        return page
+
+    def _wire(self) -> None:
+        self.header.mode_chosen.connect(lambda mode: self._safely(lambda: self.room.change_mode(mode)))
+        self.worklist.chosen.connect(lambda series_id: self._safely(lambda: self.open(series_id)))
+        self.worklist.left.connect(self.to_picture)
+        self.rail.chosen.connect(lambda body_id: self._safely(lambda: self.room.go_to(body_id)))
+        self.panel.asked.connect(lambda act_id: self.do(self._acts[act_id]))
+        self.panel.number.connect(lambda line: self._safely(lambda: grading.choose(self.room, line)))
+        self.panel.noted.connect(lambda note: self._safely(lambda: grading.set_note(self.room, note)))
+        self.panel.left.connect(self.to_picture)
+        self.picture.hovered.connect(self.state.show_hounsfield)
+        self.picture.ready.connect(self.to_picture)
+
+    def add_page(self, page: Page) -> None:
+        """Takes in a page that can cover the picture."""
+        self.pages.addWidget(page)
+        page.closed.connect(self.escape)
+
+    # -- starting and ending
+
+    def start(self, open_series: str | None) -> None:
+        """Fills the worklist, goes back to the last place (or to `open_series`), then brings the canvas in."""
+        self.room.load_rows()
+        place = last_place(self._parts.folder.root / PLACE_FILE)
+        known = {row.series_id for row in self.room.rows}
+        if open_series is not None and (place is None or place.series_id != open_series):
+            place = Place(open_series)
+        if place is not None and place.series_id in known:
+            here = place
+            self._safely(lambda: self.open(here.series_id, here))
+        self._room_changed(Change.ROWS | Change.STATE)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begins to load the canvas once the window is on the screen."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        if self.picture.canvas is None:
+            self.shown.emit()
+            self.picture.load_canvas()
+            self.picture.ready.connect(self.errands.screen_waiting)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Closes, unless a grade is not stored."""
+        if self.room.unstored is not None:
+            self.trouble.say(
+                f"{self.room.said} Closing would lose it.", "Close and lose it", self._lose_and_close
+            )
+            event.ignore()
+            return
+        self._safely(self._keep_place)
+        self.hide()
+        self.errands.stop()
+        self._parts.close()
+        event.accept()
+
+    def _lose_and_close(self) -> None:
+        self.room.unstored = None
+        self.close()
+
+    # -- keys and acts
+
+    def key_came(self, name: str, pressed: bool, repeated: bool) -> None:
+        """Does what a key stands for. Only steps repeat while a key is held."""
+        act = self._keys.get(name)
+        if not pressed:
+            if name == "Space" and not repeated and self.picture.canvas is not None:
+                self.picture.canvas.hide_marks(False)
+        elif act is not None and (not repeated or act.menu == "Go"):
+            self.do(act)
+
+    def do(self, act: Act) -> None:
+        """Does an act; what goes wrong is said, never swallowed."""
+        covered = self.pages.currentIndex() != 0
+        blind = act.menu == "Grade" and (self.room.volume is None or self.picture.canvas is None)
+        if not (covered and act.id not in _ON_PAGES) and not blind:
+            self._safely(lambda: perform(act, self.desk))
+
+    def _safely(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except KnownError as error:
+            failed(self.room, error)
+            self.trouble.say(words.known(error))
+        except Exception as fault:  # noqa: BLE001 - a slot's last line of defence: it is reported, not swallowed
+            self.fault(fault)
+
+    def fault(self, fault: BaseException) -> None:
+        """Says a named failure as its sentences; anything else is ours, and gets a report."""
+        if isinstance(fault, KnownError):
+            self.trouble.say(words.known(fault))
+            return
+        path = write_report(self._parts.folder.reports, fault)
+        grades = sum(row.graded for row in self.room.rows)
+        self.trouble.say(words.broke(grades), "Show the report", lambda: _show_file(path))
+
+    # -- what acts ask for (Shell)
+
+    def fit_picture(self) -> None:
+        """Resets zoom and pan."""
+        if self.picture.canvas is not None:
+            self.picture.canvas.fit()
+
+    def zoom_picture(self, factor: float) -> None:
+        """Zooms around the middle."""
+        if self.picture.canvas is not None:
+            self.picture.canvas.zoom_by(factor)
+
+    def window_as_sent(self) -> None:
+        """Sets the grey window that the file itself names."""
+        self.errands.read_window()
+
+    def hide_marks(self) -> None:
+        """Hides the marks until the key is let go."""
+        if self.picture.canvas is not None:
+            self.picture.canvas.hide_marks(True)
+
+    def fold_worklist(self) -> None:
+        """Folds the worklist away, or shows it again."""
+        self._folded_by_hand = True
+        self.worklist.setVisible(self.worklist.isHidden())
+        self.to_picture()
+
+    def full_screen(self) -> None:
+        """Fills the screen, or goes back."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def show_keys(self) -> None:
+        """Shows the key sheet, or puts it away."""
+        self.show_page(None if self.pages.currentWidget() is self.key_sheet else self.key_sheet)
+
+    def show_page(self, page: Page | None) -> None:
+        """Covers the picture with a page; None shows the picture again."""
+        self.pages.setCurrentIndex(0 if page is None else self.pages.indexOf(page))
+        self.to_picture()
+
+    def escape(self) -> None:
+        """Closes what is open, and goes back to the picture."""
+        self._close_chooser()
+        self.show_page(None)
+
+    def to_picture(self) -> None:
+        """Gives the keys back to the picture."""
+        if self.picture.canvas is not None:
+            self.picture.canvas.setFocus()
+        else:
+            self.setFocus()
+
+    def edit_note(self) -> None:
+        """Puts the cursor into the note."""
+        self.panel.edit_note()
+
+    def find_study(self) -> None:
+        """Puts the cursor into the search."""
+        self.worklist.show()
+        self.worklist.start_search()
+
+    def import_folder(self) -> None:
+        """Asks for a folder and imports it."""
+        chosen = QFileDialog.getExistingDirectory(self, "Import a folder")
+        if chosen:
+            self.errands.take_in([Path(chosen)])
+
+    def import_file(self) -> None:
+        """Asks for a file and imports it."""
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Import files")
+        if chosen:
+            self.errands.take_in([Path(name) for name in chosen])
+
+    def show_retraining(self) -> None:
+        """Shows the page on which the model is trained again."""
+        self.show_page(self.errands.retraining_page())
+
+    def leave(self) -> None:
+        """Closes the program."""
+        self.close()
+
+    # -- the room
+
+    def open(self, series_id: str, place: Place | None = None) -> None:
+        """Opens a study; on a small screen the worklist folds to make room."""
+        if not self.room.open(series_id, place):
+            return
+        if self.width() < NARROW_PX and not self._folded_by_hand:
+            self.worklist.hide()
+        self.show_page(None)
+        self.errands.prefer(series_id)
+
+    def _close_chooser(self) -> None:
+        grading.close_chooser(self.room)
+
+    def _volume_came(self, series_id: str, volume: Volume) -> None:
+        self.room.volume_came(series_id, volume)
+
+    def _room_changed(self, change: Change) -> None:
+        self.picture.show_room(change)
+        if change & (Change.BODY | Change.CASE | Change.WINDOW):
+            self._show_body()
+        if change & (Change.ROWS | Change.CASE):
+            self.worklist.refresh()
+        if change & (Change.ROWS | Change.CASE | Change.BODY | Change.STATE):
+            self.header.show_room(self.room)
+            self.state.show_room(self.room)
+        if self.room.chooser is None:
+            self._chooser_timer.stop()
+        elif not self._chooser_timer.isActive():
+            self._chooser_timer.start()
+        if self.room.case is not None and not self._place_timer.isActive():
+            self._place_timer.start()
+
+    def _show_body(self) -> None:
+        self.rail.show_lines(rail_of(self.room))
+        self.panel.show_panel(panel_of(self.room))
+        self.panel.show_crop(self._crop_here(), self.room.window, points=self.room.opinion_shown())
+
+    def _crop_here(self) -> BodyCrop | None:
+        body, volume = self.room.body(), self.room.volume
+        if body is None or volume is None or self.picture.canvas is None:
+            return None
+        key = (body.body_id, body.geometry_version, id(volume))
+        if self._crop[0] != key:
+            self._crop = (key, crop_of(volume, body.vertebra))
+        return self._crop[1]
+
+    def _keep_place(self) -> None:
+        place = self.room.place()
+        if place is not None:
+            keep_place(self._parts.folder.root / PLACE_FILE, place)
+
+    # -- Qt
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Takes less room for the panel on small screens, and says when a window is too small to read in."""
+        super().resizeEvent(event)
+        self.panel.set_narrow(narrow=self.width() < NARROW_PX)
+        if self.width() < LEAST_PX[0] or self.height() < LEAST_PX[1]:
+            self.room.say(words.SMALL_WINDOW)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Takes folders and files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Imports what was dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.errands.take_in(paths)
+
+
+def _show_file(path: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
