@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from vfscreen.anatomy import Level, level_of
 from vfscreen.genant import EXPECTED_CENTRE, POINT_NAMES, Heights, SixPoints, heights_of
 
+OWN_MARKS = Path(__file__).parent / "marks"
 TEST_ONLY = {"ricord_80m"}
+SAME_PATIENT = {"cmbcrc01068_sag": "cmbcrc01068_lungkernel", "acrin001_a": "acrin001_b"}
 RIDGE = 1e-3
 """Keeps the quadratic calm at the ends, where few bodies are marked."""
 
@@ -45,14 +47,14 @@ def published_fractures(case: Path) -> set[Level]:
 
 
 def healthy_bodies(cases: Path) -> list[HealthyBody]:
-    """Reads every sure, whole, normal body from the marks of the training cases."""
+    """Reads every sure, whole, normal body from the marks beside the training cases and from our own."""
     bodies = []
-    for path in sorted((cases / "marks").glob("*.json")):
+    for path in sorted([*(cases / "marks").glob("*.json"), *OWN_MARKS.glob("*.json")]):
         if path.stem in TEST_ONLY:
             continue
         fractured = published_fractures(cases / path.stem)
         for mark in json.loads(path.read_text(encoding="utf-8"))["vertebrae"]:
-            points = mark.get("points_lps_mm") or mark.get("points") or {}
+            points = mark.get("points_lps_mm") or {}
             if not (mark.get("whole") and mark.get("sure", True)) or any(
                 points.get(name) is None for name in POINT_NAMES
             ):
@@ -61,7 +63,7 @@ def healthy_bodies(cases: Path) -> list[HealthyBody]:
             if level in fractured or mark.get("genant_impression") not in (0, "0"):
                 continue
             heights = heights_of(SixPoints.from_array(np.array([points[name] for name in POINT_NAMES])))
-            bodies.append(HealthyBody(path.stem, level, heights))
+            bodies.append(HealthyBody(SAME_PATIENT.get(path.stem, path.stem), level, heights))
     return bodies
 
 
