@@ -63,7 +63,7 @@ def changed_readings(session: Session) -> list[str]:
         for row in session.scalars(select(EventRow).where(EventRow.what == READING_STORED))
     }
     wrong = []
-    for row, name in session.execute(select(ReadingRow, ReaderRow.name).join(ReaderRow)).tuples():
+    for row, name in session.execute(select(ReadingRow, ReaderRow.name).join(ReaderRow)):
         expected = (name, row.body_id, json.loads(json.dumps(reading_to_json(row))))
         if told.pop(row.id, None) != expected:
             wrong.append(f"Reading {row.id} is not what the audit says was stored.")

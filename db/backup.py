@@ -123,9 +123,14 @@ def restore(source: Path, folder: Path, now: datetime) -> Path | None:
     file = folder / FILE_NAME
     if file.exists() and file.samefile(source):
         raise KnownError("A store cannot be restored from itself", str(source), "Choose a backup.")
-    with closing(_open_sound(source)) as backup:
+    incoming = folder / f".{FILE_NAME}.restored"
+    try:
+        with closing(_open_sound(source)) as backup:
+            copy_database(backup, incoming)  # before the old one goes: the disk may be full
         aside = _set_aside(file, now) if file.exists() else None
-        copy_database(backup, file)
+        incoming.rename(file)
+    finally:
+        incoming.unlink(missing_ok=True)
     return aside
 
 

@@ -106,7 +106,7 @@ def _series(session: Session) -> list[tuple[str, str, list[str], str, str]]:
         .join(PatientRow, PatientRow.id == StudyRow.patient_id)
         .order_by(SeriesRow.added_at, SeriesRow.id)
     )
-    return list(session.execute(wanted).tuples())
+    return list(session.execute(wanted))
 
 
 def _gradable_levels(session: Session) -> dict[str, dict[str, Level]]:
@@ -120,7 +120,7 @@ def _gradable_levels(session: Session) -> dict[str, dict[str, Level]]:
         .where(BodyRow.gone_at.is_(None), GeometryRow.whole, GeometryRow.level.in_(ASSESSED))
     )
     found: dict[str, dict[str, Level]] = defaultdict(dict)
-    for series_id, body_id, level in session.execute(wanted).tuples():
+    for series_id, body_id, level in session.execute(wanted):
         found[series_id][body_id] = level
     return found
 
@@ -137,7 +137,7 @@ def _said(session: Session, reader: str) -> dict[str, _Said]:
         ReadingRow.note,
     ).where(ReadingRow.reader_id == reader_id(session, reader), is_head())
     found: dict[str, _Said] = {}
-    for body_id, phase, grade, reason, other, flag, note in session.execute(wanted).tuples():
+    for body_id, phase, grade, reason, other, flag, note in session.execute(wanted):
         answered = grade is not None or reason is not None or other is not None
         if (answered or flag or note) and (phase is Phase.FINAL or body_id not in found):
             found[body_id] = _Said(answered, reason is not None, flag)
@@ -173,7 +173,7 @@ def _thoughts(session: Session, screenings: dict[str, ScreeningRow]) -> dict[str
         )
     )
     found: dict[str, list[_Thought]] = defaultdict(list)
-    for series_id, model, level, probability in session.execute(wanted).tuples():
+    for series_id, model, level, probability in session.execute(wanted):
         if series_id in screenings and model == screenings[series_id].grader:
             found[series_id].append(_Thought(level, float(probability or 0.0)))
     return found
@@ -266,5 +266,5 @@ def findings(session: Session, series_id: str, grader: str) -> dict[str, Finding
     )
     return {
         prediction.body_id: finding_of(prediction, geometry)
-        for prediction, geometry in session.execute(wanted).tuples()
+        for prediction, geometry in session.execute(wanted)
     }

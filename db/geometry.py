@@ -120,7 +120,7 @@ def present_bodies(
     )
     if not gone_too:
         wanted = wanted.where(BodyRow.gone_at.is_(None))
-    return list(session.execute(wanted).tuples())
+    return list(session.execute(wanted))
 
 
 def touched_by_people(session: Session, series_id: str) -> set[str]:

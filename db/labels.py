@@ -59,7 +59,7 @@ def _graded_first_readings(session: Session) -> dict[str, dict[str, list[Reading
         .order_by(ReadingRow.id)
     )
     found: dict[str, dict[str, list[Reading]]] = defaultdict(lambda: defaultdict(list))
-    for series_id, row, name in session.execute(wanted).tuples():
+    for series_id, row, name in session.execute(wanted):
         found[series_id][row.body_id].append(reading_of(row, name))
     return found
 
@@ -73,7 +73,7 @@ def _places(session: Session) -> dict[str, tuple[Path, tuple[Path, ...], Patient
     )
     return {
         series.id: (Path(series.source), tuple(Path(file) for file in series.files), patient)
-        for series, patient in session.execute(wanted).tuples()
+        for series, patient in session.execute(wanted)
     }
 
 

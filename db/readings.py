@@ -175,5 +175,5 @@ def every_reading(session: Session) -> list[tuple[str, str, str, Reading]]:
     )
     return [
         (series_id, pseudonym, str(level), reading_of(row, name))
-        for row, name, level, series_id, pseudonym in session.execute(wanted).tuples()
+        for row, name, level, series_id, pseudonym in session.execute(wanted)
     ]

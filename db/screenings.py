@@ -81,13 +81,24 @@ def _version_for(
     localiser: str,
     now: datetime,
 ) -> int:
-    """Returns the version that a prediction was made on: the one shown if it is the same, else a new one."""
-    values = geometry_values(vertebra)
+    """Returns the version that a prediction was made on: an equal one if there is one, else a new one.
+
+    It is shown, unless somebody of more weight placed the one that is: a reader goes before a mask before a program.
+    """
     body.gone_at = None
-    if all(getattr(shown, name) == value for name, value in values.items()):
-        return shown.version
-    by_program = shown.source is GeometrySource.LOCALISER
-    return append_version(session, body, vertebra, source, localiser, now, shown=by_program)
+    may_show = _WEIGHT[source] >= _WEIGHT[shown.source]
+    values = geometry_values(vertebra)
+    versions = session.scalars(
+        select(GeometryRow).where(GeometryRow.body_id == body.id).order_by(GeometryRow.version.desc())
+    )
+    for row in versions:
+        if all(getattr(row, name) == value for name, value in values.items()):
+            body.present_version = row.version if may_show else body.present_version
+            return row.version
+    return append_version(session, body, vertebra, source, localiser, now, shown=may_show)
+
+
+_WEIGHT = {GeometrySource.LOCALISER: 0, GeometrySource.MASK: 1, GeometrySource.READER: 2}
 
 
 def record_finding(session: Session, body_id: str, version: int, finding: Finding, now: datetime) -> None:

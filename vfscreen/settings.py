@@ -169,10 +169,11 @@ def _checked(row: SettingRow, value: Any, path: Path) -> Any:
         raise _wrong(row.name, f"is one of {', '.join(row.kind)}", path)
     if row.kind is float and type(value) is int:
         value = float(value)
-    if type(value) is not row.kind:  # exactly: in Python, true is a whole number too
+    right = type(value) is row.kind  # exactly: in Python, true is a whole number too
+    if not right:
         raise _wrong(row.name, f"is {_IN_WORDS[row.kind]}", path)
     low, high = row.words.low, row.words.high
-    if row.kind in (int, float) and not low <= float(value) <= high:
+    if row.kind in (int, float) and not low <= value <= high:
         limits = f"at least {low}" if high == inf else f"from {low} to {high}"
         raise _wrong(row.name, f"is {limits}", path)
     return value
