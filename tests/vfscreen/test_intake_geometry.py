@@ -36,7 +36,7 @@ def test_a_missing_slice_is_named_by_its_neighbours_and_both_distances(ct: Volum
     with pytest.raises(UnevenSlices) as caught:
         read_study(tmp_path)
     assert caught.value.what == (
-        "slices are missing: IM0004.dcm and IM0006.dcm lie 5.00 mm apart, where 2.50 mm is usual (1 such places)"
+        "slices are missing: IM0004.dcm and IM0006.dcm lie 5.00 mm apart, where 2.50 mm is usual (places like this: 1)"
     )
     assert str(tmp_path) in caught.value.where
 
@@ -69,7 +69,7 @@ def test_a_second_copy_of_the_whole_series_in_another_folder_is_read_once(ct: Vo
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     loaded = read_study(tmp_path)
     assert loaded.facts.slices == 12
-    assert loaded.warnings == ("12 files are copies of slices in another folder: each was read once",)
+    assert loaded.warnings == ("copies of slices in another folder: each slice was read once (12)",)
 
 
 def test_one_slice_out_of_step_is_refused(ct: Volume, tmp_path: Path):
@@ -167,7 +167,7 @@ def test_a_scout_filed_in_the_series_is_left_out_and_said(ct: Volume, demo_volum
     write_slice(tmp_path / "scout.dcm", scout, 64, Writing())
     loaded = read_study(tmp_path)
     assert loaded.facts.slices == 12
-    assert loaded.warnings == ("1 pictures of the series lie elsewhere (scouts or reports): left out",)
+    assert loaded.warnings == ("pictures in the series that are no slices of the stack: left out (1)",)
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "one slice is no volume"), (2, "2 slices are no volume")])

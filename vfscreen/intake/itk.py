@@ -42,7 +42,8 @@ def read_itk(path: Path) -> tuple[Volume, tuple[str, ...]]:
             str(path),
             "export it again with its orientation, or as DICOM",
         )
-    voxels = to_hounsfield(GetArrayViewFromImage(image), 1.0, 0.0)
+    stored = GetArrayViewFromImage(image)
+    voxels = to_hounsfield(stored, stored.shape, 1.0, 0.0)
     return Volume(voxels, _affine_lps(image)), ()
 
 

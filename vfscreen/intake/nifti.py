@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -56,13 +58,26 @@ def read_nifti(path: Path) -> tuple[Volume, tuple[str, ...]]:
             "give one volume of three axes",
         )
     affine, warnings = _affine_ras(image.header, shape, path)
+    stored = image.dataobj
     try:
-        stored = np.asarray(image.dataobj.get_unscaled()).reshape(shape, order="F")
+        slabs = _slabs(path, stored.offset, shape, stored.dtype)
+        voxels = to_hounsfield(slabs, shape[::-1], stored.slope, stored.inter)
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
-    voxels = to_hounsfield(stored.T, image.dataobj.slope, image.dataobj.inter)
     reversed_axes = (_RAS_TO_LPS @ affine)[:, [2, 1, 0, 3]]
     return Volume(voxels, reversed_axes), warnings
+
+
+def _slabs(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    """Reads one slab of the slowest axis at a time; nibabel would hold all of them twice while it unzips."""
+    count = shape[0] * shape[1]
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+        stream.seek(offset)
+        for _ in range(shape[2]):
+            content = stream.read(count * dtype.itemsize)
+            if len(content) < count * dtype.itemsize:
+                raise EOFError("it ends before its last slice")
+            yield np.frombuffer(content, dtype).reshape(shape[1], shape[0])
 
 
 def _affine_ras(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,11 @@ def hounsfield_slab(stored: NDArray[Any], slope: float, intercept: float) -> NDA
     return np.clip(values, AIR_HU, HIGHEST_HU).astype(np.int16)
 
 
-def to_hounsfield(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
-    """Rescales a whole volume to C-contiguous int16; in place where its numbers already have that shape."""
-    if stored.dtype == np.int16 and stored.flags.c_contiguous and stored.flags.writeable:
-        voxels = stored
-    else:
-        voxels = np.empty(stored.shape, np.int16)
-    for source, target in zip(stored, voxels, strict=True):
-        target[...] = hounsfield_slab(source, slope, intercept)
+def to_hounsfield(
+    slabs: Iterable[NDArray[Any]], shape: tuple[int, ...], slope: float, intercept: float
+) -> NDArray[np.int16]:
+    """Rescales a volume that arrives as slabs along its first axis; returns C-contiguous int16 of `shape`."""
+    voxels = np.empty(shape, np.int16)
+    for slab, target in zip(slabs, voxels, strict=True):
+        target[...] = hounsfield_slab(slab, slope, intercept)
     return voxels

@@ -79,16 +79,14 @@ def stack_of(slices: Sequence[SliceHeader], where: str) -> Stack:
         _affine(ordered[0], step),
         float(step @ normal),
         (
-            *_said(copies, "files are copies of slices in another folder: each was read once"),
-            *_said(
-                len(strays) + missing, "pictures of the series lie elsewhere (scouts or reports): left out"
-            ),
+            *_said(copies, "copies of slices in another folder: each slice was read once"),
+            *_said(len(strays) + missing, "pictures in the series that are no slices of the stack: left out"),
         ),
     )
 
 
 def _said(count: int, words: str) -> tuple[str, ...]:
-    return (f"{count} {words}",) if count else ()
+    return (f"{words} ({count})",) if count else ()
 
 
 def _is_placed(header: SliceHeader) -> bool:
@@ -197,7 +195,7 @@ def _check_gaps(slices: list[SliceHeader], along: Float, where: str) -> None:
         raise UnevenSlices(
             f"{'slices are missing' if gaps[worst] > usual else 'slices are unevenly spaced'}:"
             f" {_name(slices[worst])} and {_name(slices[worst + 1])} lie {gaps[worst]:.2f} mm apart,"
-            f" where {usual:.2f} mm is usual ({int(off.sum())} such places)",
+            f" where {usual:.2f} mm is usual (places like this: {int(off.sum())})",
             where,
             "export the whole series again",
         )
