@@ -1,7 +1,7 @@
 """The engine: a child process that loads the models once and answers requests, one at a time.
 
-Lines in: {"id", "verb", "path", "files", "localiser", "grader", "vertebrae"}; the verb is screen, grade, embed or
-cancel; a model that is null is the bundled one.
+Lines in: {"id", "verb", "path", "files", "localiser", "grader", "vertebrae", "threads"}; the verb is screen, grade,
+embed or cancel; a model that is null is the bundled one, and no threads are as many as the engine thinks right.
 Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
 """
 
@@ -159,6 +159,7 @@ def _outcome(pipe: Pipe, engine: Engine, inbox: _Inbox, request: Json) -> Json:
         pipe.send({"id": number, "progress": {"doing": doing, "share": share}})
 
     try:
+        torch.set_num_threads(request["threads"] or THREADS)
         return {"result": engine.answer(request, progress)}
     except RequestCancelled:
         return {"cancelled": True}
@@ -168,7 +169,5 @@ def _outcome(pipe: Pipe, engine: Engine, inbox: _Inbox, request: Json) -> Json:
 
 def main() -> int:
     """Runs the engine until its input closes."""
-    pipe = claim_pipe()
-    torch.set_num_threads(THREADS)
-    serve(pipe, Engine())
+    serve(claim_pipe(), Engine())
     return 0

@@ -98,6 +98,8 @@ class ChildProcess:
         try:
             for line in stdout:
                 self._on_message(self, json.loads(line))
+        except json.JSONDecodeError:
+            self._errors.append("it said something that is no message\n")
         finally:  # whatever went wrong with a message, the end is told and nobody waits for ever
             self._process.kill()
             code = self._process.wait()

@@ -42,6 +42,7 @@ class ModelChoice:
 
 
 BUNDLED = ModelChoice()
+_PATIENCE_SECONDS = 3.0
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +124,10 @@ class EngineClient:
         return self._ask(message, _embeddings, _silent, urgent=False)
 
     def cancel(self, future: Future[Any]) -> None:
-        """Takes a request back: its future raises `Cancelled` at once; the engine stops at its next stage."""
+        """Takes a request back: its future raises `Cancelled` at once.
+
+        The engine stops at its next stage; one that does not within seconds is ended, and started anew on need.
+        """
         with self._lock:
             request = next((r for r in (self._current, *self._waiting) if r and r.future is future), None)
             if request is None:
@@ -131,6 +135,9 @@ class EngineClient:
             if request is self._current:
                 assert self._child is not None
                 self._child.send({"verb": "cancel", "id": request.number})
+                timer = threading.Timer(_PATIENCE_SECONDS, self._end_if_still_at, (request,))
+                timer.daemon = True
+                timer.start()
             else:
                 self._waiting.remove(request)
         _settle(request, Cancelled())
@@ -178,6 +185,11 @@ class EngineClient:
                 continue
             self._current = request
             self._child.send(request.message)  # if it just died, `_ended` answers the request
+
+    def _end_if_still_at(self, request: _Request) -> None:
+        with self._lock:
+            if self._current is request and self._child is not None:
+                self._child.kill()
 
     def _take(self, _child: ChildProcess, message: Json) -> None:
         with self._lock:

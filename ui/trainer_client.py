@@ -33,6 +33,12 @@ class TrainerClient:
         with self._lock:
             return self._future is not None and not self._future.done()
 
+    @property
+    def pid(self) -> int | None:
+        """The trainer's process id, None if none was started yet."""
+        with self._lock:
+            return None if self._child is None else self._child.pid
+
     def train(self, order: TrainingOrder, on_progress: Callable[[TrainingProgress], None]) -> Future[Trained]:
         """Starts a training; progress comes with the live loss.
 

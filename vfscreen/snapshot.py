@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,12 @@ def snapshot_of(bodies: Sequence[LabelledBody]) -> Snapshot:
         label = label_of(body)
         if label is not None:
             labels[body.split].append(label)
-    train, held_out = tuple(labels[Split.TRAIN]), tuple(labels[Split.HELD_OUT])
-    return Snapshot(train, held_out, _digest(_labels_to_json(train, held_out)))
+    return sealed(Snapshot(tuple(labels[Split.TRAIN]), tuple(labels[Split.HELD_OUT])))
+
+
+def sealed(snapshot: Snapshot) -> Snapshot:
+    """Returns the snapshot with the digest of its labels."""
+    return replace(snapshot, digest=_digest(_labels_to_json(snapshot.train, snapshot.held_out)))
 
 
 def patients_by_grade(labels: Sequence[Label]) -> dict[int, int]:

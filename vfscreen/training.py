@@ -13,7 +13,9 @@ Shares = tuple[float, float, float, float]
 
 
 class Depth(StrEnum):
-    """How much is trained anew: the head alone, everything from the bundled weights, or everything from nothing."""
+    """How much is trained anew: the decision alone (calibration and cuts), everything from the bundled weights, or
+    everything from nothing.
+    """
 
     REFRESH = "refresh"
     RETRAIN = "retrain"
@@ -25,7 +27,8 @@ class TrainingOrder:
     """One training: the snapshot to learn from, where to start, whom to compare with, where to write.
 
     `start` and `champion` are weights files; `challenger` is the new model's id, `output` the folder it is written to.
-    `steps` None leaves the number to the trainer.
+    `steps` None leaves the number to the trainer; `simulated` is how many fractures are simulated on each body that
+    readers call normal.
     """
 
     snapshot: Path
@@ -35,6 +38,7 @@ class TrainingOrder:
     challenger: str
     depth: Depth = Depth.RETRAIN
     steps: int | None = None
+    simulated: int = 12
     threads: int = 1
     seed: int = 0
 

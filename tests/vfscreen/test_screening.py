@@ -11,7 +11,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from vfscreen.anatomy import Level, level_of
+from tests.demo_bodies import demo_bodies
+from vfscreen.anatomy import Level
 from vfscreen.findings import (
     Finding,
     Refusal,
@@ -23,14 +24,10 @@ from vfscreen.findings import (
     screening_to_json,
 )
 from vfscreen.genant import (
-    POINT_NAMES,
     Grade,
     Heights,
     Reference,
     Shape,
-    SixPoints,
-    axes_of,
-    heights_of,
 )
 from vfscreen.intake import LoadedSeries
 from vfscreen.ports import Located
@@ -65,19 +62,6 @@ class Constant:
             self.name, (0.6, 0.3, 0.06, 0.04), (Grade.NORMAL, Grade.MILD), np.ones(128, np.float32)
         )
         return [None if body.points is None else said for body in vertebrae]
-
-
-def demo_bodies() -> list[Vertebra]:
-    """The bodies of the demo CT, as read by eye."""
-    content = json.loads((ROOT / "tests" / "data" / "demo_points.json").read_text(encoding="utf-8"))
-    bodies = []
-    for name, said in content["bodies"].items():
-        points = SixPoints.from_array(np.array([said[point] for point in POINT_NAMES]))
-        axes = axes_of(points)
-        bodies.append(
-            Vertebra(level_of(name), True, True, axes.origin, 0.9, points, axes, heights_of(points), 1.0)
-        )
-    return bodies
 
 
 def volume(spine_step_mm: float = 1.0) -> LoadedSeries:
