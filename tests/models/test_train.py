@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from models.grader.stored import read_grader
@@ -123,6 +124,7 @@ def test_a_cancelled_training_leaves_no_model_and_a_new_one_can_begin(
     training = threading.Event()
     future = client.train(what, lambda told: training.set() if told.loss is not None else None)
     assert training.wait(SECONDS)
+    assert psutil.Process(client.pid).nice() > psutil.Process().nice(), "reading goes first"
     with pytest.raises(RuntimeError, match="under way"):
         client.train(what, lambda _told: None)
     client.cancel()

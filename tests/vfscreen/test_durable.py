@@ -1,0 +1,37 @@
+"""A small file is wholly there or not there at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from vfscreen.durable import write_durably
+from vfscreen.errors import DiskFull
+
+
+def test_a_file_is_replaced_in_one_act_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "pointer"
+    write_durably(path, b"first")
+    write_durably(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert [entry.name for entry in path.parent.iterdir()] == ["pointer"]
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EIO, OSError)])
+def test_what_cannot_be_written_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]
+) -> None:
+    path = tmp_path / "pointer"
+    write_durably(path, b"first")
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, "as the system says it")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(kind):
+        write_durably(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pointer"]
