@@ -1,4 +1,4 @@
-"""Examples on disk, so that a bank is made once: one uncompressed npz a patient. It holds CT: never to be given away."""
+"""Examples on disk, so that a bank is made once: one npz a case. They hold CT and are never given away."""
 
 from __future__ import annotations
 

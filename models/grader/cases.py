@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.grader.examples import Example, reader_example, simulated_examples
+from models.grader.mask_points import points_of_mask
 from models.localiser.truth import CASES, CaseEntry, TrueCase, ct_path, read_truth, read_volume
 from vfscreen.anatomy import Level, level_of
 from vfscreen.findings import Vertebra
@@ -32,16 +33,16 @@ class GradedCase:
 
 
 def graded_entries() -> list[CaseEntry]:
-    """Lists the cases whose bodies have six points, by name."""
-    return [entry for entry in CASES if entry.truth == "marks"]
+    """Lists the cases whose bodies can have six points: marked by hand, or with a mask to read them off."""
+    return [entry for entry in CASES if entry.truth in ("marks", "mask")]
 
 
 def read_graded_case(cases: Path, entry: CaseEntry) -> GradedCase:
-    """Reads a scan with its marked bodies. Without published grades the marks' impressions count."""
-    vertebrae = tuple(_vertebrae(read_truth(cases, entry)))
-    grades = _published(cases / entry.name / "grades.csv") or _impressions(
-        cases / "marks" / f"{entry.name}.json"
-    )
+    """Reads a scan with its bodies. Without published grades the marks' impressions count; without either, none."""
+    mask = read_volume(cases / entry.name / "mask.nii.gz") if entry.truth == "mask" else None
+    vertebrae = tuple(_vertebrae(read_truth(cases, entry), mask))
+    published = _published(cases / entry.name / "grades.csv")
+    grades = published or _impressions(cases / "marks" / f"{entry.name}.json")
     return GradedCase(entry, read_volume(ct_path(cases, entry.name)), vertebrae, grades)
 
 
@@ -68,14 +69,24 @@ def bank_of(case: GradedCase, per_body: int, seed: int) -> list[Example]:
     return [*simulated, *real_examples(case)]
 
 
-def _vertebrae(truth: TrueCase) -> Iterator[Vertebra]:
+def _vertebrae(truth: TrueCase, mask: Volume | None) -> Iterator[Vertebra]:
     for body in truth.bodies:
+        points = None
         if body.points_lps_mm is not None:
             points = SixPoints.from_array(body.points_lps_mm)
+        elif mask is not None and body.whole:
+            points = points_of_mask(mask, int(body.level), body.centre_lps_mm)
+        if points is not None:
             yield Vertebra(
-                body.level, truth.entry.levels_known, True, body.centre_lps_mm, 1.0,
-                points, axes_of(points), heights_of(points),
-            )  # fmt: skip
+                level=body.level,
+                level_certain=truth.entry.levels_known,
+                whole=True,
+                centre_lps_mm=body.centre_lps_mm,
+                confidence=1.0,
+                points=points,
+                axes=axes_of(points),
+                heights=heights_of(points),
+            )
 
 
 def _published(table: Path) -> dict[Level, Grade]:
@@ -90,6 +101,8 @@ def _published(table: Path) -> dict[Level, Grade]:
 
 
 def _impressions(marks: Path) -> dict[Level, Grade]:
+    if not marks.is_file():
+        return {}
     return {
         level_of(mark["level"]): Grade(int(mark["genant_impression"]))
         for mark in json.loads(marks.read_text(encoding="utf-8"))["vertebrae"]

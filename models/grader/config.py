@@ -15,7 +15,7 @@ COMPACT = Path(__file__).parent.parent / "configs" / "compact.toml"
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How the network is trained; the weights are those of the three losses, `per_grade` a batch's share of a grade.
+    """How the network is trained; the weights are those of the four losses, `per_grade` a batch's share of a grade.
 
     `real_share` is how much of each grade's draws come from bodies that readers graded, where there are any.
     """
@@ -27,7 +27,8 @@ class TrainingConfig:
     temperature: float = 0.1
     supcon_weight: float = 0.3
     cross_entropy_weight: float = 1.0
-    regression_weight: float = 10.0
+    regression_weight: float = 20.0
+    slip_weight: float = 1.0
     real_share: float = 0.15
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vfscreen.anatomy import Level
 from vfscreen.findings import Vertebra
-from vfscreen.genant import Axes, Reference, SixPoints, axes_of, heights_of, losses
+from vfscreen.genant import Axes, Heights, Reference, SixPoints, axes_of, losses
 from vfscreen.volume import Volume, plane_points, sample
 
 Float = NDArray[np.float64]
@@ -120,13 +120,13 @@ def cut_crop(volume: Volume, vertebra: Vertebra, above: Vertebra | None, below: 
 def losses_of(points_mm: NDArray[np.float32], levels: Levels) -> Float:
     """Measures a body against expectation, given its neighbours.
 
-    Shapes: points (3, 6, 3) as in `Crop`; returns (3,): anterior, middle, posterior.
-    Units: percent of the expected height.
+    Shapes: points (3, 6, 3), or (3, 6, 2) in the sagittal plane, as in `Crop`; returns (3,): anterior, middle,
+    posterior. Units: percent of the expected height.
+    Raises:
+        ValueError: the body itself has no points.
     """
-    own, *others = [
-        heights_of(SixPoints.from_array(points.astype(float))) if np.isfinite(points).all() else None
-        for points in points_mm
-    ]
+    lengths = np.linalg.norm(points_mm[:, :3].astype(float) - points_mm[:, 3:], axis=2)  # (3, 3)
+    own, *others = [Heights(*row) if np.isfinite(row).all() else None for row in lengths.tolist()]
     if own is None:
         raise ValueError(f"{levels[0]} has no points")
     known = {
@@ -139,4 +139,5 @@ def losses_of(points_mm: NDArray[np.float32], levels: Levels) -> Float:
 
 def as_hounsfield(values: NDArray[np.floating]) -> NDArray[np.int16]:
     """Rounds to int16, clipped to what CT stores."""
-    return np.clip(np.rint(values), -1024, 3071).astype(np.int16)
+    whole: NDArray[np.int16] = np.clip(np.rint(values), -1024, 3071).astype(np.int16)
+    return whole

@@ -9,11 +9,15 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from models.grader.crop import VIEW_COLUMNS, VIEW_ROWS
-from models.grader.view import CHANNELS
+from models.grader.view import CHANNELS, Views
 
 EMBEDDING = 128
 GRADES = 4
 HEIGHTS = 3
+POINTS = 6
+MEASURED_GAIN = 4.0
+"""Losses are shares of about 0.2; the network is given them at the size of its other features."""
+
 _STRIDE = 16
 
 
@@ -30,16 +34,18 @@ class Heads:
     """What comes out.
 
     Shapes: embedding (n, 128), L2-normalised; logits (n, 4); loss_share (n, 3): anterior, middle, posterior height
-    that is missing against expectation, as a share (0.25 is 25 percent).
+    that is missing against expectation, as a share (0.25 is 25 percent); slips_mm (n, 6): how far each point has
+    slipped along the spine, which only training asks for, so that the encoder learns to see the endplates.
     """
 
     embedding: Tensor
     logits: Tensor
     loss_share: Tensor
+    slips_mm: Tensor
 
 
 class GraderNet(nn.Module):
-    """Looks at pictures (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) and the level's place (n,); see `Views` and `Heads`."""
+    """Looks at `Views`; see `Heads` for what it says."""
 
     def __init__(self, config: NetConfig) -> None:
         super().__init__()
@@ -55,7 +61,7 @@ class GraderNet(nn.Module):
         self.squeeze = nn.Conv2d(first, 16, 1)
         places = (VIEW_ROWS // _STRIDE) * (VIEW_COLUMNS // _STRIDE)
         self.joint = nn.Sequential(
-            nn.Linear(16 * places + first + 1, config.feature),
+            nn.Linear(16 * places + first + 1 + HEIGHTS, config.feature),
             nn.LayerNorm(config.feature),
             nn.ReLU(inplace=True),
         )
@@ -66,13 +72,17 @@ class GraderNet(nn.Module):
         )
         self.grade = nn.Linear(config.feature, GRADES)
         self.loss = nn.Linear(config.feature, HEIGHTS)
+        self.slip = nn.Linear(config.feature, POINTS)
 
-    def forward(self, pictures: Tensor, places: Tensor) -> Heads:
-        """Runs encoder and heads."""
-        maps = self.stages(self.stem(pictures))  # (n, widths[-1], rows / 16, columns / 16)
+    def forward(self, views: Views) -> Heads:
+        """Runs encoder and heads; the loss head corrects what the points say."""
+        maps = self.stages(self.stem(views.pictures))  # (n, widths[-1], rows / 16, columns / 16)
         where = self.squeeze(maps).flatten(1)  # keeps the place: a height is a distance between places
-        feature = self.joint(torch.cat([where, maps.mean((2, 3)), places[:, None]], 1))
-        return Heads(normalize(self.project(feature), dim=1), self.grade(feature), self.loss(feature))
+        known = torch.cat([views.places[:, None], views.measured * MEASURED_GAIN], 1)  # (n, 4)
+        feature = self.joint(torch.cat([where, maps.mean((2, 3)), known], 1))
+        correction = self.loss(feature)
+        embedding = normalize(self.project(feature), dim=1)
+        return Heads(embedding, self.grade(feature), views.measured + correction, self.slip(feature))
 
 
 class _Residual(nn.Module):

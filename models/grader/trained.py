@@ -69,7 +69,7 @@ def say(net: GraderNet, crops: Sequence[Crop]) -> Said:
 
 def _heads(net: GraderNet, views: Views) -> Heads:
     with torch.inference_mode():
-        heads: Heads = net(views.pictures, views.places)
+        heads: Heads = net(views)
         return heads
 
 

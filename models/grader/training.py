@@ -21,11 +21,16 @@ from models.grader.config import GraderConfig, TrainingConfig
 from models.grader.examples import Example
 from models.grader.net import GraderNet, Heads
 from models.grader.trained import TrainedGrader
-from models.grader.view import training_views
+from models.grader.view import Views, training_views
 from models.losses import has_collapsed, supcon
 from models.sampler import balanced_batches, two_views
 
 WARM_UP = 0.05
+REGRESSION_BETA = 0.02
+"""Errors of a height loss under 2 percent count by their square, larger ones by their size."""
+
+SLIP_BETA_MM = 0.3
+
 MOST_REPEATS = 20
 CHECKPOINT_EVERY = 100
 
@@ -44,6 +49,7 @@ class Step:
     supcon: float
     cross_entropy: float
     regression: float
+    slip: float
     collapsed: bool
 
 
@@ -92,9 +98,9 @@ def train(
         views = training_views(
             [one.crop for one in chosen], np.random.default_rng((seed, step)), config.points
         )
-        losses = joint_loss(net(views.pictures, views.places), chosen, settings)
+        losses = joint_loss(net(views), views, chosen, settings)
         optimiser.zero_grad(set_to_none=True)
-        losses.total.backward()
+        torch.autograd.backward(losses.total)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         report(losses.step(step + 1, settings.steps))
@@ -114,6 +120,7 @@ class JointLoss:
     supcon: Tensor
     cross_entropy: Tensor
     regression: Tensor
+    slip: Tensor
     features: Tensor
 
     def step(self, step: int, steps: int) -> Step:
@@ -126,26 +133,31 @@ class JointLoss:
             contrast,
             float(self.cross_entropy.detach()),
             float(self.regression.detach()),
+            float(self.slip.detach()),
             has_collapsed(self.features, contrast),
         )
 
 
-def joint_loss(heads: Heads, examples: Sequence[Example], settings: TrainingConfig) -> JointLoss:
-    """Adds up the contrastive loss, the cross-entropy to soft grades, and the error of the known height losses."""
+def joint_loss(
+    heads: Heads, views: Views, examples: Sequence[Example], settings: TrainingConfig
+) -> JointLoss:
+    """Adds up contrast, cross-entropy to soft grades, the error of known height losses, and that of the slips."""
     shares = torch.tensor([one.shares for one in examples], dtype=torch.float32)  # (n, 4)
     grades = torch.tensor([int(one.grade) for one in examples])  # (n,)
     wanted = torch.from_numpy(np.stack([one.losses_percent for one in examples]).astype(np.float32) / 100)
     known = torch.isfinite(wanted)  # (n, 3)
     contrast = supcon(heads.embedding, grades, settings.temperature)
     cross_entropy = -(shares * log_softmax(heads.logits, 1)).sum(1).mean()
-    error = smooth_l1_loss(heads.loss_share, torch.nan_to_num(wanted), beta=0.05, reduction="none")
+    error = smooth_l1_loss(heads.loss_share, torch.nan_to_num(wanted), beta=REGRESSION_BETA, reduction="none")
     regression = (error * known).sum() / known.sum().clamp(min=1)
+    slip = smooth_l1_loss(heads.slips_mm, views.slips_mm, beta=SLIP_BETA_MM)
     total = (
         settings.supcon_weight * contrast
         + settings.cross_entropy_weight * cross_entropy
         + settings.regression_weight * regression
+        + settings.slip_weight * slip
     )
-    return JointLoss(total, contrast, cross_entropy, regression, heads.embedding)
+    return JointLoss(total, contrast, cross_entropy, regression, slip, heads.embedding)
 
 
 def learning_rate(step: int, settings: TrainingConfig) -> float:

@@ -7,7 +7,7 @@ moved by an error of its size, the frame is derived anew from the moved points, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from models.grader.crop import (
     VIEW_PLANES,
     VIEW_ROWS,
     Crop,
+    as_hounsfield,
+    losses_of,
 )  # fmt: skip
 from vfscreen.anatomy import Level
 
@@ -46,18 +48,21 @@ PLAIN_SHARE = 0.2
 class Views:
     """What the network is given.
 
-    Shapes: pictures (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) float32; places (n,) float32: the level's place in the spine,
-    about -1.5 at T1 and 0.6 at L5; points_mm (n, 3, 6, 2) float32: the outlines drawn, posterior and superior mm.
+    Shapes: pictures (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) float32; places (n,) float32: the level's place in the
+    spine, about -1.1 at T1 and 1.0 at L5; measured (n, 3) float32: the share of anterior, middle and posterior height
+    that is missing by the points that were drawn; slips_mm (n, 6) float32: how far each of them has slipped along the
+    spine from where it belongs (0 in plain views).
     """
 
     pictures: Tensor
     places: Tensor
-    points_mm: Floats
+    measured: Tensor
+    slips_mm: Tensor
 
     def mirrored(self) -> Views:
         """Swaps left and right: the planes in reverse order."""
         planes, drawn = self.pictures[:, :VIEW_PLANES], self.pictures[:, VIEW_PLANES:]
-        return Views(torch.cat([planes.flip(1), drawn], 1), self.places, self.points_mm)
+        return replace(self, pictures=torch.cat([planes.flip(1), drawn], 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ def plain_views(crops: Sequence[Crop]) -> Views:
     )
     planes = normalised(torch.from_numpy(centre.astype(np.float32)))
     points = np.stack([crop.points_mm[..., 1:] for crop in crops])
-    return Views(torch.cat([planes, outlines(torch.from_numpy(points))], 1), _places(crops), points)
+    pictures = torch.cat([planes, outlines(torch.from_numpy(points))], 1)
+    return Views(pictures, _places(crops), _measured(points, crops), torch.zeros(len(crops), 6))
 
 
 def training_views(crops: Sequence[Crop], rng: np.random.Generator, error: PointError) -> Views:
@@ -94,13 +100,35 @@ def training_views(crops: Sequence[Crop], rng: np.random.Generator, error: Point
     origin, angle = frames(moved[:, 0])
     origin += rng.normal(0, 0.7, (n, 2)).astype(np.float32) * ~plain[:, None]
     angle += rng.normal(0, 0.02, n).astype(np.float32) * ~plain
-    moved = _without_some_neighbours(_in_frame(moved, origin, angle), rng)
+    moved = _in_frame(moved, origin, angle)
+    slips_mm = moved[:, 0, :, 1] - _in_frame(points, origin, angle)[:, 0, :, 1]
+    moved = _without_some_neighbours(moved, rng)
     planes = torch.from_numpy(np.stack([crop.planes for crop in crops]).astype(np.float32))
     planes = _truncated(_sideways(_turned(planes, origin, angle), rng), rng)
     planes = _with_look(normalised(planes), rng)
     one_off = torch.from_numpy((rng.integers(-1, 2, n) * (rng.random(n) < 0.3)).astype(np.float32))
     places = _places(crops) + one_off / LEVELS_PER_UNIT
-    return Views(torch.cat([planes, outlines(torch.from_numpy(moved))], 1), places, moved)
+    pictures = torch.cat([planes, outlines(torch.from_numpy(moved))], 1)
+    return Views(pictures, places, _measured(moved, crops), torch.from_numpy(slips_mm))
+
+
+def _measured(points_mm: Floats, crops: Sequence[Crop]) -> Tensor:
+    shares = [losses_of(points, crop.levels) / 100 for points, crop in zip(points_mm, crops, strict=True)]
+    return torch.from_numpy(np.clip(np.stack(shares), -1.0, 1.0).astype(np.float32))
+
+
+def misplaced(crops: Sequence[Crop], rng: np.random.Generator, error: PointError) -> list[Crop]:
+    """Returns crops as a localiser that errs so would have cut them: points moved, frame and planes after them."""
+    points = np.stack([crop.points_mm for crop in crops])
+    moved = with_error(points[..., 1:], rng, error)
+    origin, angle = frames(moved[:, 0])
+    planes = torch.from_numpy(np.stack([crop.planes for crop in crops]).astype(np.float32))
+    seen = _turned(planes, origin, angle, MARGIN).numpy()
+    points[..., 1:] = _in_frame(moved, origin, angle)
+    return [
+        replace(crop, planes=as_hounsfield(values), points_mm=places)
+        for crop, values, places in zip(crops, seen, points, strict=True)
+    ]
 
 
 def _places(crops: Sequence[Crop]) -> Tensor:
@@ -183,10 +211,13 @@ def _wall(top: Tensor, bottom: Tensor, z: Tensor) -> Tensor:
     return bottom[..., :1] + (z - bottom[..., 1:]) * (top[..., :1] - bottom[..., :1]) / rise
 
 
-def _turned(planes: Tensor, origin: Floats, angle: Floats) -> Tensor:
-    """Reads crops in new frames. Shapes: (n, PLANES, ROWS, COLUMNS) to (n, PLANES, VIEW_ROWS, VIEW_COLUMNS)."""
-    y = torch.arange(VIEW_COLUMNS) - FRONT_MM
-    z = (VIEW_ROWS - 1) / 2 - torch.arange(VIEW_ROWS)
+def _turned(planes: Tensor, origin: Floats, angle: Floats, margin: int = 0) -> Tensor:
+    """Reads crops in new frames, as wide as a view and `margin` more on every side; the edge is carried outwards.
+
+    Shapes: planes (n, PLANES, ROWS, COLUMNS) to (n, PLANES, VIEW_ROWS + 2 margin, VIEW_COLUMNS + 2 margin).
+    """
+    y = torch.arange(VIEW_COLUMNS + 2 * margin) - FRONT_MM - margin
+    z = (VIEW_ROWS - 1) / 2 + margin - torch.arange(VIEW_ROWS + 2 * margin)
     turn = torch.from_numpy(angle)[:, None, None]
     at = torch.from_numpy(origin)
     from_y = at[:, 0, None, None] + torch.cos(turn) * y[None, None, :] - torch.sin(turn) * z[None, :, None]

@@ -1,0 +1,45 @@
+"""Fitting the decision on bodies that the network was not trained on, seen as the localiser would show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from models.grader.decision import Decision, Evidence, fit_decision, natural_weights
+from models.grader.examples import Example
+from models.grader.trained import TrainedGrader, loaded_net, say
+from models.grader.view import misplaced
+
+FEWEST = 20
+"""Fewer healthy or fractured bodies than this say too little to move a decision."""
+
+UNBROKEN_PERCENT = 2.0
+HeldOut = tuple[TrainedGrader, Sequence[Example]]
+
+
+def calibrate(trained: TrainedGrader, held_out: Sequence[Example], seed: int = 0) -> TrainedGrader:
+    """Returns the grader with a decision fitted on held-out patients; the old decision if they are too few."""
+    fractured = sum(one.grade > 0 for one in held_out)
+    if min(fractured, len(held_out) - fractured) < FEWEST:
+        return trained
+    return replace(trained, decision=decision_from([(trained, held_out)], seed))
+
+
+def decision_from(parts: Sequence[HeldOut], seed: int) -> Decision:
+    """Fits one decision on several networks, each with examples of patients that it was not trained on."""
+    evidence = Evidence.joined(
+        [evidence_of(trained, examples, seed + number) for number, (trained, examples) in enumerate(parts)]
+    )
+    examples = [one for _, part in parts for one in part]
+    shares = np.array([one.shares for one in examples])
+    common = np.array([not one.simulated or one.own_loss_percent < UNBROKEN_PERCENT for one in examples])
+    return fit_decision(evidence, shares, natural_weights(shares, common))
+
+
+def evidence_of(trained: TrainedGrader, examples: Sequence[Example], seed: int) -> Evidence:
+    """Runs a network on examples whose points are as wrong as a localiser's."""
+    rng = np.random.default_rng(seed)
+    crops = misplaced([one.crop for one in examples], rng, trained.config.points) if examples else []
+    return say(loaded_net(trained), crops).evidence

@@ -1,0 +1,78 @@
+"""Leaving patients out: which go together, and the networks that have seen neither of one fold nor of two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from models.grader.calibrate import decision_from
+from models.grader.config import GraderConfig
+from models.grader.decision import Decision
+from models.grader.examples import Example
+from models.grader.trained import TrainedGrader
+from models.grader.training import Step, train
+
+FOLDS: dict[str, tuple[str, ...]] = {
+    "A": ("verse005", "verse006", "verse014", "qin0009"),
+    "B": ("verse007", "lidc0314"),
+    "C": ("verse008", "cmbcrc01068", "acrin001"),
+    "D": ("lidc0001", "hcc007"),
+}
+"""Patients that are left out together; every patient of the bank is in one fold, none in two."""
+
+Bank = Mapping[str, Sequence[Example]]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all trainings of one recipe share: bank (by patient), settings, seed, folder of finished networks."""
+
+    bank: Bank
+    config: GraderConfig
+    seed: int
+    folder: Path
+    report: Callable[[str, Step], None] = lambda name, step: None
+
+    def without(self, *folds: str) -> TrainedGrader:
+        """Trains on all patients but those of these folds, or reads the network if it was trained before."""
+        left_out = {patient for fold in folds for patient in FOLDS[fold]}
+        name = "without-" + "-".join(sorted(folds)) if folds else "on-all"
+        finished = self.folder / f"{name}-seed{self.seed}.safetensors"
+        if finished.is_file():
+            return TrainedGrader(load_file(finished), self.config)
+        seen = [one for patient, part in self.bank.items() if patient not in left_out for one in part]
+        checkpoint = finished.with_suffix(".checkpoint")
+        trained = train(
+            seen,
+            self.config,
+            self.seed,
+            report=lambda step: self.report(name, step),
+            checkpoint=checkpoint,
+        )
+        save_file(trained.weights, finished)
+        checkpoint.unlink(missing_ok=True)
+        return trained
+
+    def of_fold(self, fold: str) -> list[Example]:
+        """Lists the examples of a fold's patients."""
+        return [one for patient in FOLDS[fold] for one in self.bank.get(patient, ())]
+
+    def decision(self, hidden: str | None = None) -> Decision:
+        """Fits the decision on left-out patients; with `hidden`, on networks and patients free of that fold."""
+        parts = []
+        for fold in FOLDS:
+            if fold != hidden:
+                left_out = (fold,) if hidden is None else (fold, hidden)
+                parts.append((self.without(*left_out), self.of_fold(fold)))
+        return decision_from(parts, self.seed)
+
+    def scored(self, fold: str) -> TrainedGrader:
+        """Returns a grader of which no part, neither network nor decision, has seen a fold's patients."""
+        return replace(self.without(fold), decision=self.decision(hidden=fold))
+
+    def shipped(self) -> TrainedGrader:
+        """Returns the grader trained on all patients, its decision fitted on left-out ones."""
+        return replace(self.without(), decision=self.decision())

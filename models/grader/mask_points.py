@@ -1,0 +1,91 @@
+"""Six points from a mask of whole vertebrae: in the mid-sagittal plane the canal parts the body from its arch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from vfscreen.genant import SixPoints
+from vfscreen.volume import Volume, plane_points, sample
+
+Float = NDArray[np.float64]
+
+STEP_MM = 0.5
+HALF_MM = 40.0
+PARAMEDIAN_MM = (-3.0, 0.0, 3.0)
+CORNER_SHARE = 0.06
+"""Corners are read this share of the depth inside the walls, where rims are round and lips begin."""
+
+
+def points_of_mask(labels: Volume, label: int, centre_lps_mm: Float) -> SixPoints | None:
+    """Reads a body's six points off its mask, in the sagittal plane through its centre; None where that fails.
+
+    The frame starts along the patient's axes and is turned to the body's endplates until it stays.
+    """
+    inside = Volume((labels.voxels == label).astype(np.int16), labels.affine)
+    posterior, superior = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    centre = np.asarray(centre_lps_mm, float)
+    points: Float | None = None
+    for _ in range(4):
+        profile = _endplates(inside, centre, posterior, superior)
+        if profile is None:
+            return None
+        points = profile
+        mean = _unit(points[2] - points[0]) + _unit(points[5] - points[3])
+        posterior = _unit(np.array([0.0, mean[1], mean[2]]))
+        superior = np.array([0.0, -posterior[2], posterior[1]])
+        centre = points[[0, 2, 3, 5]].mean(0)
+    return None if points is None else SixPoints.from_array(points)
+
+
+def _endplates(inside: Volume, centre: Float, posterior: Float, superior: Float) -> Float | None:
+    """Returns (6, 3) LPS mm in the order of `POINT_NAMES`, read in the frame that is given."""
+    count = int(2 * HALF_MM / STEP_MM) + 1
+    planes = []
+    for side in PARAMEDIAN_MM:
+        first = centre + np.array([side, 0.0, 0.0]) - HALF_MM * posterior - HALF_MM * superior
+        places = plane_points(first, np.stack([superior, posterior]), (count, count), (STEP_MM, STEP_MM))
+        planes.append(sample(inside, places, outside_hu=0.0))
+    body = _foremost_piece(np.median(planes, axis=0) > 0.5)
+    if body is None:
+        return None
+    heights = body.sum(0) * STEP_MM
+    columns = np.flatnonzero(heights > 0.6 * np.percentile(heights[heights > 0], 75))
+    front, back = columns[0], columns[-1]
+    inset = CORNER_SHARE * (back - front)
+    found = []
+    for rows_of in (_top, _bottom):
+        for column in (front + inset, (front + back) / 2, back - inset):
+            window = range(max(front, round(column) - 2), min(back, round(column) + 2) + 1)
+            row = float(np.median([rows_of(body[:, one]) for one in window]))
+            found.append(
+                centre + (column * STEP_MM - HALF_MM) * posterior + (row * STEP_MM - HALF_MM) * superior
+            )
+    return np.stack(found)
+
+
+def _foremost_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Returns the largest piece in front: rows run up, columns run back."""
+    opened = ndimage.binary_opening(mask, np.ones((7, 7)))
+    pieces, count = ndimage.label(opened)
+    if count == 0:
+        return None
+    sizes = ndimage.sum_labels(opened, pieces, range(1, count + 1))
+    middles = [columns.mean() for columns in (np.nonzero(pieces == one)[1] for one in range(1, count + 1))]
+    large = [i for i in range(count) if sizes[i] > 0.3 * max(sizes)]
+    piece: NDArray[np.bool_] = pieces == 1 + min(large, key=lambda i: middles[i])
+    return piece
+
+
+def _top(column: NDArray[np.bool_]) -> float:
+    """Upper edge of the highest voxel."""
+    return float(np.flatnonzero(column)[-1]) + 0.5 if column.any() else np.nan
+
+
+def _bottom(column: NDArray[np.bool_]) -> float:
+    return float(np.flatnonzero(column)[0]) - 0.5 if column.any() else np.nan
+
+
+def _unit(vector: Float) -> Float:
+    return np.asarray(vector / np.linalg.norm(vector))

@@ -1,0 +1,129 @@
+"""Makes the bundled grader: `python -m models.train_grader` (needs the development cases, see VFSCREEN_CASES).
+
+Bank of simulated and real crops, one network for each fold of left-out patients (to fit the decision on), one on all
+patients. About an hour on one core; whatever is finished in the work folder is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from models.grader.bank_file import read_examples, write_examples
+from models.grader.cases import bank_of, graded_entries, read_graded_case
+from models.grader.config import COMPACT, read_config
+from models.grader.examples import Example
+from models.grader.folds import Workshop
+from models.grader.stored import save_grader
+from models.grader.suggest import BUNDLED
+from models.grader.training import Step
+from models.localiser.truth import CaseEntry
+from vfscreen.model_files import ModelCard, ModelKind, TrainingData
+
+logger = logging.getLogger(__name__)
+
+PER_BODY = 28
+"""Simulated examples made from each healthy body."""
+
+DATA = (
+    TrainingData("LIDC-IDRI-0001 and -0314 (TCIA; Armato et al.)", "CC BY 3.0", 2, "hand-read points"),
+    TrainingData(
+        "VerSe'19/20 005, 006, 007, 008, 014 (Sekuboyina, Loeffler et al.)", "CC BY-SA 4.0", 5,
+        "published grades; the only real fractures: four of grade 1, three of grade 2",
+    ),
+    TrainingData("ACRIN-NSCLC-FDG-PET-001 (TCIA)", "CC BY 3.0", 1, "low dose, 4.25 mm slices"),
+    TrainingData("CMB-CRC-01068 (TCIA)", "CC BY 4.0", 1, "lung kernel"),
+    TrainingData("HCC-TACE-Seg 007 (TCIA; Moawad et al.)", "CC BY 4.0", 1, "hand-read points"),
+    TrainingData("QIN Lung CT 0009 (TCIA; Goldgof et al.)", "CC BY 3.0", 1, "low dose, hand-read points"),
+)  # fmt: skip
+NOTES = (
+    "Intended use: research and the preparation of labels, by people who read the pictures themselves. Must not be used for "
+    "diagnosis, for triage without a reader, for bodies with metal, cement, tumour or infection, for children, or as proof "
+    "that there is no fracture. Known failures: grade 1 (mild, evenly concave bodies such as those of verse005 are called "
+    "normal); levels named wrongly shift what is expected; points that are more than about 2 mm off; slices over 3 mm; "
+    "upper thoracic bodies behind the shoulders. Fractures in training are simulated but for seven bodies."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains and writes weights and card; exits 2 with a sentence where the cases are missing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=COMPACT)
+    parser.add_argument(
+        "--work", type=Path, default=Path(".work/grader"), help="bank, checkpoints, fold networks"
+    )
+    parser.add_argument("--weights", type=Path, default=BUNDLED)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--metrics", type=Path, help="benchmarks/results/grader.json, whose figures go on the card"
+    )
+    chosen = parser.parse_args(arguments)
+    if "VFSCREEN_CASES" not in os.environ:
+        print("Set VFSCREEN_CASES to the folder of the development cases.", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    torch.set_num_threads(1)
+    bank = read_bank(Path(os.environ["VFSCREEN_CASES"]), chosen.work / "bank")
+    workshop = Workshop(bank, read_config(chosen.config), chosen.seed, chosen.work, say_step)
+    shipped = workshop.shipped()
+    simulated = [one.simulated for part in bank.values() for one in part]
+    metrics = json.loads(chosen.metrics.read_text())["figures"] if chosen.metrics else {}
+    card = ModelCard(
+        id=f"grader-compact-{chosen.seed}",
+        kind=ModelKind.GRADER,
+        architecture="",
+        licence="CC BY-SA 4.0",
+        data=DATA,
+        metrics={"simulated_share_of_examples": sum(simulated) / len(simulated), **metrics},
+        training_patients=tuple(sorted(bank)),
+        notes=NOTES,
+    )
+    save_grader(shipped, chosen.weights, card)
+    return 0
+
+
+def read_bank(cases: Path, folder: Path) -> dict[str, list[Example]]:
+    """Reads the bank by patient, making what is missing; test-only cases are left out."""
+    bank: dict[str, list[Example]] = defaultdict(list)
+    for number, entry in enumerate(graded_entries()):
+        if entry.trained:
+            bank[entry.patient] += case_examples(cases, folder, entry, number)
+    return {patient: part for patient, part in bank.items() if part}
+
+
+def case_examples(
+    cases: Path, folder: Path, entry: CaseEntry, seed: int, per_body: int = PER_BODY
+) -> list[Example]:
+    """Reads a case's examples, or makes them from the CT."""
+    path = folder / f"{entry.name}.npz"
+    if path.is_file():
+        return read_examples(path)
+    examples = bank_of(read_graded_case(cases, entry), per_body, seed)
+    if examples:
+        write_examples(path, examples)
+    logger.info("%s: %d examples", entry.name, len(examples))
+    return examples
+
+
+def say_step(name: str, step: Step) -> None:
+    """Tells how a training is going, now and then, and at once if the embeddings have collapsed."""
+    if step.step % 100 == 0 or step.collapsed:
+        logger.info(
+            "%s %d/%d: loss %.3f, contrast %.3f, grades %.3f, heights %.4f%s",
+            name, step.step, step.steps, step.loss, step.supcon, step.cross_entropy, step.regression,
+            ", COLLAPSED" if step.collapsed else "",
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
