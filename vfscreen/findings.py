@@ -17,6 +17,9 @@ from vfscreen.genant import POINT_NAMES, Axes, Grade, Heights, Morphometry, Read
 Float = NDArray[np.float64]
 SCHEMA = "vfscreen/screening/1"
 
+TOO_THICK = "slices too thick for height measurement"
+"""The flag of a body whose heights are not to be trusted; such a body has no morphometry."""
+
 
 class Verdict(StrEnum):
     """What the conformal set says: {0} no fracture; 0 not in it: fracture; both: uncertain; nothing measured."""

@@ -9,14 +9,13 @@ from time import perf_counter
 import numpy as np
 
 from vfscreen.anatomy import Level
-from vfscreen.findings import Finding, Refusal, Screening, Suggestion, Vertebra
+from vfscreen.findings import TOO_THICK, Finding, Refusal, Screening, Suggestion, Vertebra
 from vfscreen.genant import Grade, Heights, Morphometry, Reference, expected_posterior_mm, measure
 from vfscreen.intake import LoadedSeries
 from vfscreen.intake.loaded import thickness_warning
 from vfscreen.ports import Grader, Localiser, Located, Progress
 from vfscreen.volume import Volume, anatomical_axes
 
-TOO_THICK = "too thick for height measurement"
 NO_INTACT_NEIGHBOUR = "no intact neighbour to compare with"
 
 NEIGHBOURS_A_SIDE = 2

@@ -14,6 +14,7 @@ import pytest
 from tests.demo_bodies import demo_bodies
 from vfscreen.anatomy import Level
 from vfscreen.findings import (
+    TOO_THICK,
     Finding,
     Refusal,
     Screening,
@@ -31,7 +32,7 @@ from vfscreen.genant import (
 )
 from vfscreen.intake import LoadedSeries
 from vfscreen.ports import Located
-from vfscreen.screening import NO_INTACT_NEIGHBOUR, NOTHING_FOUND, TOO_THICK, measure_all, screen_series
+from vfscreen.screening import NO_INTACT_NEIGHBOUR, NOTHING_FOUND, measure_all, screen_series
 from vfscreen.volume import Volume
 from vfscreen.wire import screening_from_wire, screening_to_wire
 
