@@ -104,7 +104,14 @@ class ChildProcess:
             self._process.kill()
             code = self._process.wait()
             self._threads[0].join()
+            self._close_pipes()
             self._on_end(self, f"exit code {code}\n" + "".join(self._errors))
+
+    def _close_pipes(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream is not None
+            with contextlib.suppress(OSError):  # what was not read any more is of no use to anybody
+                stream.close()
 
     def _read_errors(self) -> None:
         stderr = self._process.stderr

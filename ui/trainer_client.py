@@ -51,8 +51,12 @@ class TrainerClient:
             self._on_progress = on_progress
             future: Future[Trained] = Future()
             self._future = future
-            self._child = ChildProcess(self._command, self._take, self._ended)
-            self._child.send(order.to_json())
+            try:
+                self._child = ChildProcess(self._command, self._take, self._ended)
+            except OSError as error:
+                _settle(future, trainer_died(str(error)))
+            else:
+                self._child.send(order.to_json())
         return future
 
     def cancel(self) -> None:
@@ -91,13 +95,18 @@ class TrainerClient:
             if child is not self._child or self._future is None:
                 return
             future = self._future
-        error = TrainerDied(
-            "the training stopped before its end; nothing was changed",
-            "the model in use stays in use",
-            "close other programs to free memory and train again",
-        )
-        error.add_note(tail)
-        _settle(future, error)
+        _settle(future, trainer_died(tail))
+
+
+def trainer_died(tail: str) -> TrainerDied:
+    """Says that the trainer ended before it was done; `tail` is what it said last, kept as a note."""
+    error = TrainerDied(
+        "the training stopped before its end; nothing was changed",
+        "the model in use stays in use",
+        "close other programs to free memory and train again",
+    )
+    error.add_note(tail)
+    return error
 
 
 def _settle(future: Future[Trained], answer: Trained | Exception) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -144,6 +145,15 @@ def test_a_killed_trainer_is_a_sentence(client: TrainerClient, ct: Path, tmp_pat
     os.kill(client.pid, signal.SIGKILL)
     with pytest.raises(TrainerDied, match="nothing was changed"):
         future.result(SECONDS)
+
+
+@pytest.mark.parametrize("command", [["/no/such/program"], [sys.executable, "-c", "raise SystemExit(3)"]])
+def test_a_trainer_that_cannot_start_is_a_sentence(command: list[str], ct: Path, tmp_path: Path) -> None:
+    client = TrainerClient(command)
+    with pytest.raises(TrainerDied):
+        run(client, order(tmp_path, (), (), tmp_path))
+    assert not client.busy
+    client.close()
 
 
 def test_damaged_orders_are_refused_in_words(client: TrainerClient, ct: Path, tmp_path: Path) -> None:
