@@ -22,12 +22,12 @@ _STAMP = "%Y%m%d-%H%M%S"
 
 
 def back_up(source: sqlite3.Connection, file: Path, target: Path, now: datetime) -> Path:
-    """Writes a checked copy and returns its path; into a folder (that is there), under the name of the moment.
+    """Writes a checked copy and returns its path; into a folder (a name without ending), named after the moment.
 
     Raises:
         KnownError: the target is the store itself, or cannot be written; the copy is not sound.
     """
-    if target.is_dir():
+    if target.is_dir() or not target.suffix:
         target = target / f"vfscreen-{now.astimezone(UTC).strftime(_STAMP)}.sqlite"
     if target.exists() and target.samefile(file):
         raise KnownError("A backup cannot take the store's own place", str(target), "Choose another file.")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.codec import facts_of, finding_of, vertebra_of
 from db.geometry import present_bodies
 from db.people import reader_id
-from db.readings import heads_of_series, is_head, revealed
+from db.readings import heads_of_series, is_head, is_said, is_settled, revealed
 from db.schema import (
     BodyRow,
     GeometryRow,
@@ -42,6 +42,14 @@ class _Said:
     answered: bool
     unreadable: bool
     flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Screened:
+    """What the worklist needs of a case's last screening."""
+
+    grader: str
+    warnings: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,30 +138,28 @@ def _said(session: Session, reader: str) -> dict[str, _Said]:
     wanted = select(
         ReadingRow.body_id,
         ReadingRow.phase,
-        ReadingRow.grade,
-        ReadingRow.not_assessable,
-        ReadingRow.other_deformity,
+        is_settled(),
+        ReadingRow.not_assessable.is_not(None),
         ReadingRow.flag,
-        ReadingRow.note,
-    ).where(ReadingRow.reader_id == reader_id(session, reader), is_head())
+    ).where(ReadingRow.reader_id == reader_id(session, reader), is_head(), is_said())
     found: dict[str, _Said] = {}
-    for body_id, phase, grade, reason, other, flag, note in session.execute(wanted):
-        answered = grade is not None or reason is not None or other is not None
-        if (answered or flag or note) and (phase is Phase.FINAL or body_id not in found):
-            found[body_id] = _Said(answered, reason is not None, flag)
+    for body_id, phase, answered, unreadable, flagged in session.execute(wanted):
+        if phase is Phase.FINAL or body_id not in found:
+            found[body_id] = _Said(answered, unreadable, flagged)
     return found
 
 
-def _last_screenings(session: Session, model: str | None) -> dict[str, ScreeningRow]:
+def _last_screenings(session: Session, model: str | None) -> dict[str, _Screened]:
     """Returns by series its last screening, by one grader or by whichever it was."""
     newest = select(func.max(ScreeningRow.id)).group_by(ScreeningRow.series_id)
     if model is not None:
         newest = newest.where(ScreeningRow.grader == model)
-    rows = session.scalars(select(ScreeningRow).where(ScreeningRow.id.in_(newest)))
-    return {row.series_id: row for row in rows}
+    wanted = select(ScreeningRow.series_id, ScreeningRow.grader, ScreeningRow.warnings)
+    rows = session.execute(wanted.where(ScreeningRow.id.in_(newest)))
+    return {series_id: _Screened(grader, warnings) for series_id, grader, warnings in rows}
 
 
-def _thoughts(session: Session, screenings: dict[str, ScreeningRow]) -> dict[str, list[_Thought]]:
+def _thoughts(session: Session, screenings: dict[str, _Screened]) -> dict[str, list[_Thought]]:
     """Returns by series what the grader of its last screening thinks of each body that is shown."""
     newest = select(func.max(PredictionRow.id)).group_by(PredictionRow.body_id, PredictionRow.model)
     wanted = (

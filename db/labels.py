@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
@@ -32,7 +33,6 @@ def labelled_bodies(session: Session) -> list[LabelledBody]:
             key=lambda vertebra: (vertebra.level.rank, -float(vertebra.centre_lps_mm[2])),
         )
         for body_id, said in by_body.items():
-            read_on = session.get_one(GeometryRow, (body_id, said[-1].geometry_version))
             found.append(
                 LabelledBody(
                     body_id=body_id,
@@ -41,26 +41,42 @@ def labelled_bodies(session: Session) -> list[LabelledBody]:
                     split=patient.split,
                     source=source,
                     files=files,
-                    vertebra=vertebra_of(read_on),
+                    vertebra=said.read_on,
                     neighbours=_neighbours(body_id, shown),
-                    readings=tuple(said),
+                    readings=tuple(said.readings),
                 )
             )
     return found
 
 
-def _graded_first_readings(session: Session) -> dict[str, dict[str, list[Reading]]]:
-    """Returns readings by series and body, oldest first."""
+@dataclass(slots=True)
+class _Said:
+    """The first readings of a body, oldest first, and the geometry of the newest."""
+
+    readings: list[Reading]
+    read_on: Vertebra
+
+
+def _graded_first_readings(session: Session) -> dict[str, dict[str, _Said]]:
+    """Returns what was said by series and body."""
     wanted = (
-        select(BodyRow.series_id, ReadingRow, ReaderRow.name)
+        select(BodyRow.series_id, ReadingRow, ReaderRow.name, GeometryRow)
         .join(BodyRow, BodyRow.id == ReadingRow.body_id)
         .join(ReaderRow, ReaderRow.id == ReadingRow.reader_id)
+        .join(
+            GeometryRow,
+            (GeometryRow.body_id == ReadingRow.body_id)
+            & (GeometryRow.version == ReadingRow.geometry_version),
+        )
         .where(ReadingRow.phase == Phase.FIRST, ReadingRow.grade.is_not(None), is_head())
         .order_by(ReadingRow.id)
     )
-    found: dict[str, dict[str, list[Reading]]] = defaultdict(lambda: defaultdict(list))
-    for series_id, row, name in session.execute(wanted):
-        found[series_id][row.body_id].append(reading_of(row, name))
+    found: dict[str, dict[str, _Said]] = defaultdict(dict)
+    for series_id, row, name, geometry in session.execute(wanted):
+        read_on = vertebra_of(geometry)
+        said = found[series_id].setdefault(row.body_id, _Said([], read_on))
+        said.readings.append(reading_of(row, name))
+        said.read_on = read_on
     return found
 
 
@@ -78,9 +94,6 @@ def _places(session: Session) -> dict[str, tuple[Path, tuple[Path, ...], Patient
 
 
 def _neighbours(body_id: str, shown: list[Vertebra]) -> tuple[Vertebra, ...]:
-    """Returns the bodies next above and below, as far as they are there."""
-    order = [vertebra.body_id for vertebra in shown]
-    if body_id not in order:
-        return ()
-    place = order.index(body_id)
+    """Returns the bodies next above and below, as far as they are there; what has been read is always shown."""
+    place = [vertebra.body_id for vertebra in shown].index(body_id)
     return tuple(shown[max(place - 1, 0) : place] + shown[place + 1 : place + 2])

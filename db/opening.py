@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -96,10 +97,7 @@ def _engine(file: Path, busy_s: float) -> Engine:
 
 def raw_connection(connection: Connection) -> sqlite3.Connection:
     """Returns the sqlite3 connection below SQLAlchemy's, for what only SQLite can do."""
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, sqlite3.Connection):
-        raise TypeError(f"not an SQLite connection: {type(raw)}")
-    return raw
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def identity(connection: sqlite3.Connection, file: Path) -> int:

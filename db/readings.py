@@ -36,6 +36,20 @@ def is_head() -> ColumnElement[bool]:
     return ~exists().where(later.supersedes == ReadingRow.id)
 
 
+def is_settled() -> ColumnElement[bool]:
+    """The condition that a row of `reading` settles its body (see `vfscreen.reading.is_answered`)."""
+    return (
+        ReadingRow.grade.is_not(None)
+        | ReadingRow.not_assessable.is_not(None)
+        | ReadingRow.other_deformity.is_not(None)
+    )
+
+
+def is_said() -> ColumnElement[bool]:
+    """The condition that a row of `reading` is not withdrawn (see `vfscreen.reading.is_withdrawn`)."""
+    return is_settled() | ReadingRow.flag | (ReadingRow.note != "")
+
+
 def store(session: Session, readings: Sequence[Reading], now: datetime) -> list[Reading]:
     """Appends the readings of one key press (several for "all remaining normal") as one act.
 
@@ -144,15 +158,10 @@ def heads_of_series(session: Session, series_id: str, reader: str) -> list[Readi
 
 def graded_since(session: Session, reader: str, since: datetime) -> int:
     """Counts the bodies with a present grade (or reason) that this reader gave since a time."""
-    settled = (
-        ReadingRow.grade.is_not(None)
-        | ReadingRow.not_assessable.is_not(None)
-        | ReadingRow.other_deformity.is_not(None)
-    )
     wanted = (
         select(func.count(func.distinct(ReadingRow.body_id)))
         .join(ReaderRow)
-        .where(ReaderRow.name == reader, ReadingRow.time >= since, is_head(), settled)
+        .where(ReaderRow.name == reader, ReadingRow.time >= since, is_head(), is_settled())
     )
     return session.scalar(wanted) or 0
 

@@ -24,7 +24,8 @@ def add_series(
     """Takes a series in unless its UID or sha256 is known; returns its id and whether it is new."""
     known = _known(session, new.facts)
     if known is not None:
-        known.source, known.files = _places(new)  # it was found again, perhaps because it was moved
+        if _was_moved(known, new):
+            known.source, known.files = _places(new)
         return known.id, False
     series_id = uuid4().hex
     facts = new.facts
@@ -49,6 +50,12 @@ def add_series(
 
 def _places(new: NewSeries) -> tuple[str, list[str]]:
     return str(Path(new.source).absolute()), [str(Path(file).absolute()) for file in new.files]
+
+
+def _was_moved(known: SeriesRow, new: NewSeries) -> bool:
+    """Says whether a known series now lies elsewhere; part of it, or a second copy, is no new place."""
+    whole = known.facts["slices"] == new.facts.slices and len(known.files) == len(new.files)
+    return whole and not all(Path(file).exists() for file in known.files)
 
 
 def _known(session: Session, facts: SeriesFacts) -> SeriesRow | None:

@@ -15,7 +15,7 @@ from db.audit import record
 from db.codec import ANSWER_COLUMNS
 from db.geometry import body_row
 from db.people import new_act, reader_id
-from db.readings import head, insert, present, revealed
+from db.readings import head, insert, is_head, is_said, present, revealed
 from db.schema import ActKind, ActRow, BodyRow, GeometryRow, ReadingRow
 from vfscreen.cases import Undone
 from vfscreen.errors import FirstReadLocked
@@ -133,7 +133,7 @@ def _move_geometry(session: Session, done: GeometryRow, act: ActRow, now: dateti
 
 
 def _stands_for_others(session: Session, body: BodyRow) -> bool:
-    """Says whether somebody read or moved a body after it was added."""
+    """Says whether a reading of a body stands, or somebody moved it after it was added."""
     moved = select(func.max(GeometryRow.version)).where(GeometryRow.body_id == body.id)
-    read = select(func.count()).where(ReadingRow.body_id == body.id)
+    read = select(func.count()).where(ReadingRow.body_id == body.id, is_head(), is_said())
     return session.scalar(moved) != 1 or bool(session.scalar(read))

@@ -54,7 +54,6 @@ class Settings:
         int,
         Words("How many processor cores screening and training may take; 0: the program chooses.", high=256),
     ] = 0
-    backups_folder: Annotated[str, Words("Where dated backups go. Empty: `backups` in the data folder.")] = ""
     held_out_percent: Annotated[
         int,
         Words("How many of 100 new patients are held out to compare models on; who is drawn stays.", high=99),

@@ -42,8 +42,9 @@ def test_a_backup_is_one_file_that_opens_as_a_store(store: Store, tmp_path: Path
 
 
 def test_into_a_folder_a_backup_gets_the_name_of_the_moment(store: Store, tmp_path: Path) -> None:
-    written = store.backup(tmp_path)
-    assert written == tmp_path / "vfscreen-20261125-090001.sqlite"
+    assert store.backup(tmp_path) == tmp_path / "vfscreen-20261125-090001.sqlite"
+    later = store.backup(tmp_path / "new" / "folder")
+    assert later == tmp_path / "new" / "folder" / "vfscreen-20261125-090002.sqlite"
 
 
 def test_a_backup_replaces_an_older_one_of_the_same_name(store: Store, tmp_path: Path) -> None:
@@ -191,6 +192,20 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_changes(folder: Path, tm
     with pytest.raises(KnownError, match="itself"):
         restore(folder / FILE_NAME, folder, NOW)
     assert (folder / FILE_NAME).read_bytes() == before
+
+
+def test_a_backup_with_a_damaged_page_is_refused(folder: Path, tmp_path: Path) -> None:
+    with open_store(folder) as store:
+        for number in range(30):
+            grade_one(store, str(number))
+        backup = store.backup(tmp_path / "backup.sqlite")
+    content = bytearray(backup.read_bytes())
+    page = len(content) // 2 // 4096 * 4096
+    content[page : page + 4096] = b"\xff" * 4096
+    backup.write_bytes(bytes(content))
+    with pytest.raises(StoreDamaged):
+        restore(backup, folder, NOW)
+    assert readings_in(folder) == 30
 
 
 def test_a_backup_of_a_newer_program_or_with_loose_ends_is_refused(folder: Path, tmp_path: Path) -> None:

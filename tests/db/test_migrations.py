@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +25,9 @@ from db.opening import FILE_NAME, OpenFile
 from db.schema import SCHEMA_NUMBER, Base
 from db.store import Store, open_store
 from tests.db.made_cases import say, screened_case
+from vfscreen.findings import Mode
 from vfscreen.genant import ReadGrade
+from vfscreen.reading import sign_of
 
 
 def test_the_migrated_schema_equals_the_mappings(opened: OpenFile) -> None:
@@ -90,14 +93,42 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
 
-def test_an_older_file_is_copied_before_it_is_migrated(store: Store, folder: Path) -> None:
-    series_id = screened_case(store)
+def test_an_older_file_is_copied_before_it_is_migrated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_store(folder) as store:
+        series_id = screened_case(store)
+    monkeypatch.setattr(opening, "SCHEMA_NUMBER", SCHEMA_NUMBER + 1)
+    open_store(folder).close()
+    with closing(sqlite3.connect(folder / FILE_NAME)) as migrated:
+        assert migrated.execute("PRAGMA user_version").fetchone() == (SCHEMA_NUMBER + 1,)
+    with closing(sqlite3.connect(folder / f"vfscreen-schema-{SCHEMA_NUMBER}.sqlite")) as kept:
+        assert kept.execute("PRAGMA user_version").fetchone() == (SCHEMA_NUMBER,)
+        assert kept.execute("SELECT id FROM series").fetchall() == [(series_id,)]
+
+
+def test_the_copy_of_an_older_file_is_not_overwritten_by_a_second_try(store: Store, folder: Path) -> None:
     with closing(sqlite3.connect(store.file)) as connection:
         kept = copy_before_migration(connection, store.file, 1)
-        again = copy_before_migration(connection, store.file, 1)
-    assert kept == again == folder / "vfscreen-schema-1.sqlite"
-    with closing(sqlite3.connect(kept)) as copy:
-        assert copy.execute("SELECT id FROM series").fetchall() == [(series_id,)]
+        before = kept.read_bytes()
+        screened_case(store)
+        assert copy_before_migration(connection, store.file, 1) == kept
+    assert kept.read_bytes() == before
+
+
+@pytest.mark.parametrize("number", range(1, SCHEMA_NUMBER + 1))
+def test_a_stored_file_of_every_released_schema_opens_with_all_that_is_in_it(
+    tmp_path: Path, number: int
+) -> None:
+    packed = Path(__file__).parent.parent / "data" / f"store_schema_{number}.sqlite.gz"
+    (tmp_path / FILE_NAME).write_bytes(gzip.decompress(packed.read_bytes()))
+    with open_store(tmp_path) as store:
+        assert store.check() == []
+        (row,) = store.worklist("K", Mode.READ)
+        case = store.case(row.series_id, "K")
+        assert [str(body.vertebra.level) for body in case.bodies] == ["T11", "T12", "L1"]
+        assert [sign_of(case.readings.get(body.body_id)) for body in case.bodies] == ["1", "X", "_"]
+        assert len(case.findings) == 3
+        assert [len(body.readings) for body in store.labelled_bodies()] == [2]
+        assert store.undo("K") is not None
 
 
 def test_the_migrations_are_in_the_package() -> None:

@@ -19,7 +19,7 @@ from tests.db.made_cases import (
 from vfscreen.anatomy import Level
 from vfscreen.cases import Case, GeometrySource
 from vfscreen.errors import NoSuchThing
-from vfscreen.findings import Finding, Screening, Vertebra
+from vfscreen.findings import Finding, Refusal, Screening, Vertebra
 from vfscreen.genant import ReadGrade
 
 
@@ -200,7 +200,13 @@ def test_a_corrected_body_of_which_the_grader_says_nothing_keeps_its_finding(sto
 
 def test_a_refused_series_leaves_the_queue_and_its_warnings_are_shown(store: Store) -> None:
     series_id, _ = store.add_series(new_series("one"))
-    refused = Screening("x", None, warnings=("cut short", "thick slices"), models={"grader": "grader-1"})
+    refused = Screening(
+        "x",
+        None,
+        refusals=(Refusal("T4", "cut by the upper edge of the scan"),),
+        warnings=("cut short", "thick slices"),
+        models={"grader": "grader-1"},
+    )
     store.record_screening(series_id, refused)
     assert store.queue("grader-1") == []
     assert store.case(series_id, "K").warnings == ("thick slices", "cut short")

@@ -31,10 +31,33 @@ def test_series_without_uid_and_sha256_are_never_the_same(store: Store) -> None:
     assert store.add_series(new_series("one", bare)) != store.add_series(new_series("two", bare))
 
 
-def test_a_series_that_was_moved_is_found_in_its_new_place(store: Store) -> None:
+def in_folder(folder: Path, files: int = 2) -> NewSeries:
+    """The same series in a folder on disk."""
+    folder.mkdir()
+    paths = tuple(folder / f"{number}.dcm" for number in range(files))
+    for path in paths:
+        path.touch()
+    return NewSeries(folder, paths, facts("one"))
+
+
+def test_a_series_that_was_moved_is_found_in_its_new_place(store: Store, tmp_path: Path) -> None:
     series_id, _ = store.add_series(new_series("one"))
-    store.add_series(NewSeries(Path("/elsewhere"), (Path("/elsewhere/1.dcm"),), facts("one")))
-    assert store.case(series_id, "K").files == (Path("/elsewhere/1.dcm"),)
+    moved = in_folder(tmp_path / "moved")
+    assert store.add_series(moved) == (series_id, False)
+    assert store.case(series_id, "K").files == moved.files
+
+
+def test_a_second_copy_of_a_series_is_not_its_place(store: Store, tmp_path: Path) -> None:
+    first = in_folder(tmp_path / "first")
+    series_id, _ = store.add_series(first)
+    store.add_series(in_folder(tmp_path / "copy"))
+    assert store.case(series_id, "K").files == first.files
+
+
+def test_a_part_of_a_series_is_not_its_place(store: Store, tmp_path: Path) -> None:
+    series_id, _ = store.add_series(new_series("one"))
+    store.add_series(in_folder(tmp_path / "part", files=1))
+    assert store.case(series_id, "K").files == new_series("one").files
 
 
 def test_the_facts_come_back_as_they_were(store: Store) -> None:

@@ -180,6 +180,22 @@ def test_an_added_vertebra_can_be_undone_and_redone(store: Store) -> None:
     assert store.case(series_id, "K").bodies[0].body_id == body_id
 
 
+def test_an_added_vertebra_that_was_graded_goes_with_two_undos_and_comes_back_with_two_redos(
+    store: Store,
+) -> None:
+    series_id = screened_case(store)
+    store.add_body(series_id, vertebra(Level.T10, SPACING_MM), GeometrySource.READER, "K")
+    say(store, store.case(series_id, "K"), 0, ReadGrade.MILD)
+    store.undo("K")
+    store.undo("K")
+    assert len(store.case(series_id, "K").bodies) == 3
+    store.redo("K")
+    store.redo("K")
+    case = store.case(series_id, "K")
+    assert [reading.grade for reading in case.readings.values()] == [ReadGrade.MILD]
+    assert len(case.bodies) == 4
+
+
 @pytest.mark.parametrize("what", ["read", "moved"])
 def test_an_added_vertebra_that_another_reader_used_stays(store: Store, what: str) -> None:
     series_id = screened_case(store)
@@ -290,5 +306,5 @@ class StoreAgainstStack(RuleBasedStateMachine):
 
 TestStoreAgainstStack = StoreAgainstStack.TestCase
 TestStoreAgainstStack.settings = settings(
-    max_examples=12, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=10, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
