@@ -103,12 +103,15 @@ def write_enhanced(path: Path, volume: Volume, how: Writing | None = None) -> No
     dataset = _series_level(how)
     dataset.SOPClassUID = EnhancedCTImageStorage
     dataset.SOPInstanceUID = uid_of(how.patient, how.study, how.series, path.name)
-    measures, scaling = Dataset(), Dataset()
+    measures, scaling, reconstruction = Dataset(), Dataset(), Dataset()
     measures.PixelSpacing = _pixel_spacing(volume)
     measures.SliceThickness = _thickness_mm(volume, how)
     scaling.RescaleSlope, scaling.RescaleIntercept = how.slope, how.intercept
     scaling.RescaleType = how.rescale_type
+    reconstruction.ConvolutionKernel = how.kernel
+    del dataset.ConvolutionKernel
     shared = Dataset()
+    shared.CTReconstructionSequence = Sequence([reconstruction])
     shared.PixelMeasuresSequence = Sequence([measures])
     shared.PixelValueTransformationSequence = Sequence([scaling])
     dataset.SharedFunctionalGroupsSequence = Sequence([shared])

@@ -6,10 +6,11 @@ any time; what is missing is made again from the source files.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,7 @@ from vfscreen.durable import write_durably
 from vfscreen.errors import DiskFull
 from vfscreen.volume import Volume, sagittal_first
 
-_ABANDONED_S = 3600.0
-_NO_SPACE_ERRNOS = (28, 122)  # ENOSPC and, where there is one, EDQUOT
+_ABANDONED_NS = 3600 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class SliceCache:
                 np.save(stream, turned.voxels, allow_pickle=False)
             part.replace(self._voxels(series_id))
         except OSError as error:
-            if error.errno in _NO_SPACE_ERRNOS:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull(
                     "the disk is full", str(self.folder), "free some room and try again"
                 ) from error
@@ -115,20 +115,26 @@ class SliceCache:
                 break
             self.drop(series_id)
             taken -= size
-        for part in self.folder.glob(".*.part"):
-            if part.stat().st_mtime < time.time() - _ABANDONED_S:
+        for written, _, part in _present(self.folder.glob(".*.part")):
+            if written < time.time_ns() - _ABANDONED_NS:
                 part.unlink(missing_ok=True)
 
     def _entries(self) -> list[tuple[int, int, str]]:
         """Returns (last read in ns, bytes, series id) of every volume."""
-        entries = []
-        for path in self.folder.glob("*.npy"):
-            stat = path.stat()
-            entries.append((stat.st_mtime_ns, stat.st_size, path.stem))
-        return entries
+        return [(read, size, path.stem) for read, size, path in _present(self.folder.glob("*.npy"))]
 
     def _voxels(self, series_id: str) -> Path:
         return self.folder / f"{series_id}.npy"
 
     def _affine(self, series_id: str) -> Path:
         return self.folder / f"{series_id}.affine.json"
+
+
+def _present(paths: Iterable[Path]) -> Iterator[tuple[int, int, Path]]:
+    """Yields (last change in ns, bytes, path) of those that are still there: other processes clear up too."""
+    for path in paths:
+        try:
+            stat = path.lstat()
+        except FileNotFoundError:
+            continue
+        yield stat.st_mtime_ns, stat.st_size, path

@@ -100,9 +100,10 @@ def test_files_without_the_preamble_are_read(ct: Volume, tmp_path: Path):
 
 
 def test_a_multi_frame_file_is_read(ct: Volume, tmp_path: Path):
-    write_enhanced(tmp_path / "enhanced", ct)
+    write_enhanced(tmp_path / "enhanced", ct, Writing(kernel="BONE"))
     loaded = read_study(tmp_path / "enhanced")
     assert_same(loaded, ct)
+    assert loaded.facts.kernel == "BONE"
     assert loaded.files == (tmp_path / "enhanced",)
     assert_same(read_files(loaded.files), ct)
 
@@ -204,6 +205,25 @@ def test_a_packing_that_no_decoder_reads_is_named(ct: Volume, tmp_path: Path):
         dataset.file_meta.TransferSyntaxUID = MPEG2MPML
         dataset.save_as(path)
     with pytest.raises(UnreadableFile, match=r"MPEG2 .*cannot be read here"):
+        read_study(tmp_path)
+
+
+def test_coloured_slices_are_refused(ct: Volume, tmp_path: Path):
+    for path in write_series(tmp_path, ct):
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData = np.repeat(dataset.pixel_array, 3).tobytes()
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PlanarConfiguration = 3, "RGB", 0
+        dataset.save_as(path)
+    with pytest.raises(UnreadableFile, match=r"a picture of \(128, 128, 3\)"):
+        read_study(tmp_path)
+
+
+def test_a_size_that_no_ct_has_is_refused(ct: Volume, tmp_path: Path):
+    for path in write_series(tmp_path, ct):
+        dataset = pydicom.dcmread(path)
+        dataset.Rows = dataset.Columns = 60000
+        dataset.save_as(path)
+    with pytest.raises(UnreadableFile, match="announces 12 x 60000 x 60000 voxels"):
         read_study(tmp_path)
 
 

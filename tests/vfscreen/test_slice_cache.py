@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.dicom_writer import small_ct
+from vfscreen.errors import DiskFull
 from vfscreen.slice_cache import SliceCache
 from vfscreen.volume import Volume, sagittal_first, sample
 
@@ -93,6 +94,16 @@ def test_what_a_killed_writer_left_is_swept_up(ct: Volume, tmp_path: Path):
     SliceCache(tmp_path, ROOMY).put("a", ct)
     assert not left.exists()
     assert fresh.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said_and_leaves_nothing_behind(ct: Volume, tmp_path: Path):
+    (tmp_path / f".a.{os.getpid()}.part").symlink_to("/dev/full")
+    cache = SliceCache(tmp_path, ROOMY)
+    with pytest.raises(DiskFull):
+        cache.put("a", ct)
+    assert cache.open("a") is None
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_a_dropped_series_is_gone(ct: Volume, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 import zlib
@@ -25,6 +26,7 @@ from pydicom.uid import (
 from vfscreen.intake.whole import pixels_are_whole
 
 CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DAMAGED = (
     InvalidDicomError,
     BytesLengthException,
@@ -106,7 +108,7 @@ def read_headers(path: Path, stream: BinaryIO, size: int) -> list[SliceHeader]:
             warnings.simplefilter("ignore")  # odd but readable values; what matters is checked here
             dataset = dcmread(stream, stop_before_pixels=True, force=True)
             if "Rows" not in dataset:
-                what = UID(str(dataset.get("SOPClassUID", ""))).name
+                what = UID(_text(dataset, "SOPClassUID")).name
                 if not what or what.endswith("Image Storage"):
                     raise CutShort
                 raise NoPicture(what)
@@ -163,7 +165,7 @@ def _slice(
         thickness_mm=_number(_first(places, "SliceThickness")),
         slope=_or(_number(_first(places, "RescaleSlope")), 1.0),
         intercept=_or(_number(_first(places, "RescaleIntercept")), 0.0),
-        rescale_type=str(_first(places, "RescaleType") or "").upper(),
+        rescale_type=_one_line(_first(places, "RescaleType")).upper(),
         padding=_padding(dataset),
         acquisition=_whole(_first(places, "FrameAcquisitionNumber") or _first(places, "AcquisitionNumber")),
         lossy=str(dataset.get("LossyImageCompression", "")) == "01",
@@ -194,7 +196,7 @@ def _kernel(dataset: Dataset) -> str:
         groups = dataset.get("SharedFunctionalGroupsSequence")
         reconstruction = groups[0].get("CTReconstructionSequence") if groups else None
         value = reconstruction[0].get("ConvolutionKernel") if reconstruction else None
-    return " ".join(str(part) for part in _many(value))
+    return _one_line(" ".join(str(part) for part in _many(value)))
 
 
 def _age(dataset: Dataset) -> int | None:
@@ -236,8 +238,12 @@ def _many(value: Any) -> Sequence[Any]:
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword)
-    return "" if value is None else str(value).strip()
+    return _one_line(dataset.get(keyword))
+
+
+def _one_line(value: Any) -> str:
+    """Damaged headers hold line ends and worse."""
+    return "" if value is None else " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
 
 
 def _number(value: Any) -> float | None:

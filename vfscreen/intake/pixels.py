@@ -28,7 +28,7 @@ from pydicom.uid import (
 
 from vfscreen.errors import UnreadableFile
 from vfscreen.intake.headers import SliceHeader
-from vfscreen.intake.scaling import HIGHEST_HU, hounsfield_slab
+from vfscreen.intake.scaling import HIGHEST_HU, hounsfield_slab, room_for
 from vfscreen.volume import AIR_HU
 
 DECODERS: dict[UID, str] = {
@@ -57,7 +57,10 @@ def read_voxels(slices: tuple[SliceHeader, ...]) -> NDArray[np.int16]:
     Raises:
         UnreadableFile: a file is damaged, or compressed in a way that cannot be decoded; it is named.
     """
-    voxels = np.empty((len(slices), slices[0].rows, slices[0].columns), np.int16)
+    try:
+        voxels = room_for((len(slices), slices[0].rows, slices[0].columns))
+    except ValueError as error:
+        raise UnreadableFile(str(error), str(slices[0].path), "copy or export it again") from error
     numbered = list(enumerate(slices))
     for path, group in groupby(numbered, key=lambda pair: pair[1].path):
         members = list(group)

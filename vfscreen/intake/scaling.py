@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,19 @@ from numpy.typing import NDArray
 from vfscreen.volume import AIR_HU
 
 HIGHEST_HU = int(np.iinfo(np.int16).max)
+MOST_VOXELS = 1 << 31  # 1024 x 1024 x 2048
+_LARGE = 1 << 20  # far beyond any true intercept, and safe in 32 bits
+
+
+def room_for(shape: tuple[int, ...]) -> NDArray[np.int16]:
+    """Returns an array to be filled.
+
+    Raises:
+        ValueError: the shape is that of no CT: a damaged header, which would ask for more memory than there is.
+    """
+    if math.prod(shape) > MOST_VOXELS:
+        raise ValueError(f"its header announces {' x '.join(map(str, shape))} voxels")
+    return np.empty(shape, np.int16)
 
 
 def hounsfield_slab(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
@@ -19,7 +33,8 @@ def hounsfield_slab(stored: NDArray[Any], slope: float, intercept: float) -> NDA
     Whatever is lower than air (scanners pad the corners of the picture with -2000 or -3024) reads as air, and so
     does what is no number at all.
     """
-    if stored.dtype.kind in "iu" and slope == 1.0 and float(intercept).is_integer():
+    small = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and abs(intercept) < _LARGE
+    if small and slope == 1.0 and float(intercept).is_integer():
         values = stored.astype(np.int32) + int(intercept)
     else:
         scaled = stored.astype(np.float64) * slope + intercept
@@ -31,7 +46,7 @@ def to_hounsfield(
     slabs: Iterable[NDArray[Any]], shape: tuple[int, ...], slope: float, intercept: float
 ) -> NDArray[np.int16]:
     """Rescales a volume that arrives as slabs along its first axis; returns C-contiguous int16 of `shape`."""
-    voxels = np.empty(shape, np.int16)
+    voxels = room_for(shape)
     for slab, target in zip(slabs, voxels, strict=True):
         target[...] = hounsfield_slab(slab, slope, intercept)
     return voxels
