@@ -67,6 +67,6 @@ def _take(loaded: LoadedSeries, store: CaseStore, cache: SliceCache) -> Imported
 
 def _words(loaded: LoadedSeries) -> str:
     facts = loaded.facts
-    size = f"{facts.slices} slices, {facts.thickness_mm:.1f} mm"
+    size = f"{facts.slices} slices, {facts.thickness_mm:.3g} mm"
     named = f"{facts.description}: {size}" if facts.description else size
     return "; ".join((named, *loaded.warnings))

@@ -55,10 +55,11 @@ def test_the_thin_bone_series_is_chosen_and_the_choice_is_said(ct: Volume, tmp_p
     )
     loaded = read_study(tmp_path)
     assert loaded.facts.description == "BONE 2.5"
-    assert loaded.warnings == ("chosen of 4 series: series 3 BONE 2.5 (2.5 mm, 20 slices, bone kernel)",)
+    assert loaded.warnings[0] == "chosen of 4 series: series 3 BONE 2.5 (2.5 mm, 20 slices, bone kernel)"
+    assert loaded.warnings[1:] == tuple(f"not chosen: {other}" for other in loaded.others)
     assert set(loaded.others) == {
         "series 2 SOFT 2.5: 2.5 mm, 20 slices, standard kernel",
-        "series 4 BONE 5: 5.0 mm, 10 slices, bone kernel",
+        "series 4 BONE 5: 5 mm, 10 slices, bone kernel",
         "series 5 COR: the slices are coronal, not axial, which is not handled yet",
     }
 

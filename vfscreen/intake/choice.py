@@ -52,7 +52,7 @@ def choose(series: Sequence[DicomSeries]) -> Choice:
 def describe(series: DicomSeries, stack: Stack) -> str:
     """Says what distinguishes a series: thickness, count, kernel."""
     kind = kernel_of(series.tags.kernel, series.tags.description)
-    return f"{effective_mm(stack):.1f} mm, {len(stack.slices)} slices, {kind.words}"
+    return f"{effective_mm(stack):.3g} mm, {len(stack.slices)} slices, {kind.words}"
 
 
 def effective_mm(stack: Stack) -> float:

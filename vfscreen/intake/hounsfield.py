@@ -42,15 +42,17 @@ def check_hounsfield(volume: Volume, where: str) -> None:
     unscaled = _share_near(tissue, UNSCALED_WATER)
     if low <= _FAT_HU and high >= _BONE_HU and soft >= SOFT_TISSUE_SHARE and unscaled <= UNSCALED_SHARE:
         return
+    todo = "export the series again with its rescale slope and intercept"
     if low >= 0 and high < _LABELS_END:
         what = f"labels or a grey picture, not CT values (they run from {low} to {high})"
+        todo = "give the CT itself"
     elif unscaled > UNSCALED_SHARE or low > _FAT_HU:
         what = f"values are not Hounsfield units (they run from {low} to {high}; air is not at -1000)"
     else:
         what = (
             f"values are not Hounsfield units (from {low} to {high}, only {soft:.0%} of them as soft tissue)"
         )
-    raise NotHounsfield(what, where, "export the series again with its rescale slope and intercept")
+    raise NotHounsfield(what, where, todo)
 
 
 def _share_near(values: np.ndarray[tuple[int, ...], np.dtype[np.int16]], centre: int) -> float:

@@ -41,7 +41,8 @@ class Pseudonyms:
 def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries:
     """Reads the one study at `path`: a volume in one file, or a folder of DICOM files whose best series is chosen.
 
-    The choice is said in `warnings`, the series not chosen in `others`. Without `pseudonyms` the pseudonym is empty.
+    The choice is said in `warnings`; `others` lists the series not chosen and the files that are none. Without
+    `pseudonyms` the pseudonym is empty.
 
     Raises:
         RefusedInput: it cannot be screened.
@@ -125,7 +126,8 @@ def _read_dicom(found: Survey, path: Path, pseudonyms: Pseudonyms | None) -> Loa
 def _choice_in_words(choice: Choice, count: int) -> list[str]:
     if count == 1:
         return []
-    return [f"chosen of {count} series: {choice.series.name} ({describe(choice.series, choice.stack)})"]
+    chosen = f"chosen of {count} series: {choice.series.name} ({describe(choice.series, choice.stack)})"
+    return [chosen, *(f"not chosen: {other}" for other in choice.others)]
 
 
 def _damaged(found: Survey) -> list[str]:
