@@ -40,7 +40,8 @@ def make_application() -> QApplication:
     application = found if isinstance(found, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("vfscreen")
     application.setStyle("Fusion")
-    application.setStyleSheet(STYLE)
+    if application.styleSheet() != STYLE:
+        application.setStyleSheet(STYLE)
     return application
 
 

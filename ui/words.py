@@ -56,7 +56,8 @@ GENANT = (
     ("2", "25-40 %", "moderate"),
     ("3", "over 40 %", "severe"),
 )
-NO_STUDY = "No study is open. Choose one in the worklist and press Enter."
+NO_STUDY = "No study is open.\nClick one in the worklist, or press Enter for the next to do."
+WITH_THE_MODEL = "Shown together with the model."
 EMPTY_LIST = "No study yet.\nImport a CT: Study, Import folder,\nor drop a folder here."
 NOTHING_FITS = "No study fits this choice."
 PREPARING = "Preparing the picture…"

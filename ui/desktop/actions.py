@@ -133,7 +133,7 @@ ACTS: tuple[Act, ...] = (
     Act("import-folder", "Import folder…", ("Ctrl+I",), "Study", lambda d: d.shell.import_folder()),
     Act("import-file", "Import file…", (), "Study", lambda d: d.shell.import_file()),
     Act("find", "Find study", ("Ctrl+F",), "Study", lambda d: d.shell.find_study()),
-    Act("finish", "Finish study, go to the next", ("Enter",), "Study", lambda d: _finish(d), _open),
+    Act("finish", "Finish study, go to the next", ("Enter",), "Study", lambda d: _finish(d)),
     Act("save", "What is stored", ("Ctrl+S",), "Study", _say_saved),
     Act("leave", "Close vfscreen", ("Ctrl+Q",), "Study", lambda d: d.shell.leave()),
     Act("grade-0", "Grade 0: normal", ("0",), "Grade", _digit(0, ReadGrade.NORMAL), _gradable),

@@ -239,19 +239,24 @@ class Canvas(QWidget):
         """The slice that is shown."""
         return self._slice
 
-    def geometry_state(self) -> tuple[Any, ...]:
-        """Everything that could turn, mirror or move the picture, to compare before and after."""
+    def placement(self) -> tuple[Any, ...]:
+        """Returns everything that could turn, mirror, shear or swap the picture, to compare before and after."""
         camera, dims, layer = self._viewer.scene.camera, self._viewer.dims, self._layer
-        placed = (
-            ()
-            if layer is None
-            else (tuple(layer.scale), tuple(layer.translate), layer.affine.affine_matrix.tobytes())
-        )
-        return (
-            tuple(dims.order), dims.ndisplay, tuple(camera.center), camera.zoom, tuple(camera.angles),
-            camera.orientation2d, placed, tuple(layer.name for layer in self._viewer.layers),
-            None if layer is None else (layer.visible, layer.mode, tuple(layer.contrast_limits)),
-        )  # fmt: skip
+        placed = None
+        if layer is not None:
+            affine = layer.affine.affine_matrix.tolist()
+            placed = tuple(layer.scale), tuple(layer.translate), affine, layer.mode, layer.visible
+        names = tuple(one.name for one in self._viewer.layers)
+        return tuple(dims.order), dims.ndisplay, tuple(camera.angles), camera.orientation2d, names, placed
+
+    def view(self) -> tuple[float, ...]:
+        """Returns where one looks: the middle in mm, the zoom, and the slice that napari is at."""
+        camera = self._viewer.scene.camera
+        return (*camera.center, camera.zoom, self._viewer.dims.current_step[0])
+
+    def focusNextPrevChild(self, _forward: bool) -> bool:
+        """Keeps the keys here: Tab goes nowhere."""
+        return False
 
     # -- the mouse
 

@@ -40,6 +40,11 @@ class CropView(QWidget):
         """Keeps millimetres square."""
         return round(width * HEIGHT_MM / WIDTH_MM)
 
+    @property
+    def shows_points(self) -> bool:
+        """Whether the six points are drawn."""
+        return self._points and self._crop is not None
+
     def show_crop(self, crop: BodyCrop | None, window: Window, points: bool) -> None:
         """Shows a crop, or black if there is none."""
         if crop is self._crop and window == self._window and points == self._points:

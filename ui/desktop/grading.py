@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ui import words
 from ui.desktop.room import Change, Chooser, Draft, ReadingRoom, Tone
 from ui.desktop.worklist import renewed
-from vfscreen.errors import KnownError
+from vfscreen.errors import KnownError, StaleCase
 from vfscreen.findings import NotAssessable, OtherDeformity, Phase, Reading
 from vfscreen.genant import ReadGrade, Shape
 from vfscreen.reading import (
@@ -142,12 +142,14 @@ def ask_bulk(room: ReadingRoom) -> None:
 
 def grade_rest_normal(room: ReadingRoom) -> None:
     """Stores 0 for every level that is left, marked as given in bulk."""
-    if room.case is None:
+    case = room.case
+    if case is None or (room.unstored is not None and not _write(room, room.unstored)):
         return
-    for body in ungraded_bodies(room.case):
-        room.go_to(body.body_id, keep_slice=True)
-        if not _store(room, Answer(grade=ReadGrade.NORMAL, bulk=True)):
-            return
+    now = datetime.now(UTC)
+    rest = Answer(grade=ReadGrade.NORMAL, bulk=True)
+    readings = [new_reading(case, body, room.reader, room.mode, rest, now) for body in ungraded_bodies(case)]
+    for kept in room.store.store_readings(readings):  # one transaction, and one undo
+        _take_in(room, kept)
     go_on(room)
 
 
@@ -205,9 +207,9 @@ def finish(room: ReadingRoom) -> bool:
         room.asked = ""
         grade_rest_normal(room)
         return False
-    if room.case is None or not room.may_leave():
+    if not room.may_leave():
         return False
-    if ungraded_bodies(room.case) and room.asked != "leave":
+    if room.case is not None and ungraded_bodies(room.case) and room.asked != "leave":
         room.asked = "leave"
         room.say(words.leave_anyway(completion_sentence(room.case)))
         return False
@@ -241,6 +243,10 @@ def _write(room: ReadingRoom, reading: Reading) -> bool:
     room.asked = ""
     try:
         kept = room.store.store_reading(reading)
+    except StaleCase as error:
+        room.reload()
+        room.say(words.known(error), Tone.FAILURE)
+        return False
     except KnownError as error:
         room.unstored = reading
         room.say(words.not_stored(error), Tone.FAILURE)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit
 
 _FUNCTION_KEY = re.compile(r"(Shift\+|Ctrl\+)?F\d+")
 
@@ -44,7 +43,7 @@ def key_name(event: QKeyEvent) -> str:
 
 
 class TextField(QLineEdit):
-    """A field for text. Keys stay in it: Enter and Esc end the typing and go no further.
+    """A field for text. Keys stay in it, but for function keys; Enter and Esc end the typing and go no further.
 
     Signals: `done` (the text, after Enter), `left` (after Esc).
     """
@@ -55,6 +54,9 @@ class TextField(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Types, or ends the typing."""
         name = key_name(event)
+        if _FUNCTION_KEY.fullmatch(name):
+            event.ignore()
+            return
         if name == "Enter":
             self.done.emit(self.text())
         elif name == "Esc":
@@ -62,32 +64,3 @@ class TextField(QLineEdit):
         else:
             super().keyPressEvent(event)
         event.accept()
-
-
-class KeyGate(QObject):
-    """Sees every key before any widget of a window does, and hands its name to `take(name, pressed, repeated)`.
-
-    Keys that carry no name here (Tab, Alt and its chords) go their usual way; while one types, only function keys
-    are taken.
-    """
-
-    def __init__(self, window: QWidget, take: Callable[[str, bool, bool], None]) -> None:
-        super().__init__(window)
-        self._window = window
-        self._take = take
-        application = QApplication.instance()
-        assert application is not None
-        application.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Swallows the keys that it hands on."""
-        kind = event.type()
-        if kind not in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) or not isinstance(event, QKeyEvent):
-            return False
-        if not isinstance(watched, QWidget) or watched.window() is not self._window:
-            return False
-        name = key_name(event)
-        if not name or (isinstance(watched, TextField) and not _FUNCTION_KEY.fullmatch(name)):
-            return False
-        self._take(name, kind is QEvent.Type.KeyPress, event.isAutoRepeat())
-        return True

@@ -74,7 +74,7 @@ class KeySheet(Page):
             column.setSpacing(4)
             for menu in menus:
                 column.addWidget(_quiet(menu))
-                acts = [(", ".join(act.keys), act.words) for act in ACTS if act.menu == menu and act.keys]
+                acts = [("  or  ".join(act.keys), act.words) for act in ACTS if act.menu == menu and act.keys]
                 column.addLayout(_pairs(acts))
                 column.addSpacing(10)
             if menus == _COLUMNS[1]:

@@ -102,9 +102,8 @@ def _heights(room: ReadingRoom, body: Body) -> tuple[str, ...]:
     if heights is None:
         return ("not measured",)
     error = "" if body.vertebra.uncertainty_mm is None else f"  ± {body.vertebra.uncertainty_mm:.1f}"
-    lines = [
-        f"anterior {heights.anterior:.1f}   middle {heights.middle:.1f}   posterior {heights.posterior:.1f} mm{error}"
-    ]
+    figures = f"{heights.anterior:.1f} / {heights.middle:.1f} / {heights.posterior:.1f} mm{error}"
+    lines = ["anterior / middle / posterior", figures]
     measured = _finding(room, body)
     if measured is not None and measured.morphometry is not None:
         lines.append(f"Loss {words.loss(measured.morphometry)}")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
-)
+)  # fmt: skip
 
 from ui import words
 from ui.desktop.actions import acts_by_id, tip
@@ -28,7 +30,7 @@ from ui.desktop.room import Chooser
 from ui.desktop.windows import Window
 from vfscreen.genant import ReadGrade, Shape
 
-WIDE_PX, NARROW_PX = 320, 272
+WIDE_PX, NARROW_PX = 320, 284
 _GRADES = (
     ("grade-0", ReadGrade.NORMAL),
     ("grade-half", ReadGrade.BORDERLINE),
@@ -45,7 +47,8 @@ class GradeButton(QPushButton):
     def __init__(self, grade: ReadGrade) -> None:
         super().__init__()
         self._grade = grade
-        self.setMinimumHeight(40)
+        self.setMinimumSize(30, 40)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paints the sign into the button."""
@@ -122,11 +125,7 @@ class PanelView(QWidget):
         for act_id, value in _GRADES:
             row.addWidget(self._button(act_id, GradeButton(value), checkable=True))
         self._column.addLayout(row)
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        grid.addWidget(self._button("cannot-grade", QPushButton("X  Cannot grade"), checkable=True), 0, 0)
-        grid.addWidget(self._button("deformity", QPushButton("D  Other deformity"), checkable=True), 0, 1)
-        self._column.addLayout(grid)
+        self._row_of([("cannot-grade", "X cannot grade"), ("deformity", "D other deformity")])
 
     def _build_chooser(self) -> None:
         self._chooser = QWidget()
@@ -139,22 +138,11 @@ class PanelView(QWidget):
         self._reason = self._text("quiet")
 
     def _build_details(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(self._caption("Shape"))
-        for act_id, shape in _SHAPES:
-            letter = self._acts[act_id].shown_key
-            row.addWidget(
-                self._button(act_id, QPushButton(f"{letter}  {words.SHAPES[shape]}"), checkable=True)
-            )
-        self._column.addLayout(row)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(self._caption("Mark"))
-        row.addWidget(self._button("sure", QPushButton("Y  not sure"), checkable=True))
-        row.addWidget(self._button("flag", QPushButton("F  look again"), checkable=True))
-        row.addStretch(1)
-        self._column.addLayout(row)
+        shapes = [
+            (act_id, f"{self._acts[act_id].shown_key} {words.SHAPES[shape]}") for act_id, shape in _SHAPES
+        ]
+        self._row_of(shapes)
+        self._row_of([("sure", "Y not sure"), ("flag", "F look again")])
         self._note = TextField()
         self._note.setPlaceholderText("N  note")
         self._note.done.connect(self._note_done)
@@ -174,18 +162,22 @@ class PanelView(QWidget):
         self._column.addLayout(row)
         self._model = self._text("ready")
 
+    def _row_of(self, buttons: Sequence[tuple[str, str]]) -> None:
+        """Adds a row of buttons (act, words) that share the width, whatever it is."""
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for act_id, text in buttons:
+            button = self._button(act_id, QPushButton(text), checkable=True)
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            button.setStyleSheet("padding: 4px 2px;")
+            row.addWidget(button, 1)
+        self._column.addLayout(row)
+
     def _text(self, role: str) -> QLabel:
         label = QLabel()
         label.setWordWrap(True)
         label.setProperty("role", role)
         self._column.addWidget(label)
-        return label
-
-    @staticmethod
-    def _caption(text: str) -> QLabel:
-        label = QLabel(text)
-        label.setProperty("role", "quiet")
-        label.setFixedWidth(42)
         return label
 
     @staticmethod
@@ -212,6 +204,25 @@ class PanelView(QWidget):
         self.show_panel(self._panel)  # Qt checked the button; only what is stored may look chosen
         self.asked.emit(act_id)
 
+    def button(self, act_id: str) -> QPushButton:
+        """Returns the button of an act."""
+        return self._buttons[act_id]
+
+    @property
+    def heights(self) -> str:
+        """What stands under "Heights"."""
+        return self._heights.text()
+
+    @property
+    def model(self) -> str:
+        """What stands under "Model"."""
+        return self._model.text()
+
+    @property
+    def shows_points(self) -> bool:
+        """Whether the six points are drawn on the crop."""
+        return self._crop.shows_points
+
     # -- showing
 
     def show_panel(self, panel: Panel) -> None:
@@ -235,7 +246,7 @@ class PanelView(QWidget):
         reason = panel.cannot_grade or panel.deformity
         self._show_text(self._reason, "" if panel.chooser is not None else reason)
         self._show_text(self._stored, panel.stored)
-        self._heights.setText("\n".join(panel.heights) if panel.heights else "–")
+        self._heights.setText("\n".join(panel.heights) if panel.heights else words.WITH_THE_MODEL)
         set_role(self._heights, "ready" if panel.heights else "quiet")
         self._model.setText("\n".join(panel.model) if panel.model else "–")
         self._buttons["model"].setEnabled(panel.may_ask_model)

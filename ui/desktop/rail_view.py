@@ -25,6 +25,11 @@ class RailView(QWidget):
         self.setFixedWidth(NARROW_PX)
         self._lines: tuple[RailLine, ...] = ()
 
+    @property
+    def lines(self) -> tuple[RailLine, ...]:
+        """The levels that are shown."""
+        return self._lines
+
     def show_lines(self, lines: tuple[RailLine, ...]) -> None:
         """Shows these levels."""
         if lines != self._lines:
@@ -106,7 +111,7 @@ _MIDDLE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 def paint_grade(painter: QPainter, box: QRectF, grade: ReadGrade | None, sign: str) -> None:
     """Paints a grade so that it tells itself without colour: none, dotted, single, double line, filled box."""
-    colour = QColor(GRADES[grade]) if grade is not None else QColor(QUIET)
+    colour = QColor(GRADES[grade]) if grade is not None else QColor(TEXT if sign in "XD" else QUIET)
     text = colour
     if grade is ReadGrade.SEVERE:
         painter.fillRect(box, colour)

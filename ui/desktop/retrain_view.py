@@ -303,9 +303,9 @@ class RetrainPage(Page):
 
 
 def _smoothed(steps: tuple[int, ...], losses: tuple[float, ...]) -> tuple[NDArray[np.int64], Float]:
-    """Returns the running mean of the loss over the last points."""
-    values = np.array(losses)
-    sums = np.cumsum(np.insert(values, 0, 0.0))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - _SMOOTHED_OVER, 0)
-    return np.array(steps, np.int64), (sums[ends] - sums[starts]) / (ends - starts)
+    """Returns the mean of the loss around each point."""
+    sums = np.cumsum([0.0, *losses])
+    places = np.arange(len(losses))
+    reach = np.minimum(np.minimum(places, places[::-1]), _SMOOTHED_OVER // 2)
+    means = (sums[places + reach + 1] - sums[places - reach]) / (2 * reach + 1)
+    return np.array(steps, np.int64), means

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeyEvent,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -17,7 +25,7 @@ from ui.desktop.background import Courier, VolumeShelf
 from ui.desktop.bars import Header, StateLine, TroubleBar
 from ui.desktop.crop import BodyCrop, crop_of
 from ui.desktop.errands import Errands
-from ui.desktop.keys import KeyGate
+from ui.desktop.keys import key_name
 from ui.desktop.menus import fill_menus
 from ui.desktop.pages import KeySheet, Page
 from ui.desktop.panel import panel_of
@@ -80,7 +88,6 @@ class MainWindow(QMainWindow):
         self._folded_by_hand = False
         self._build()
         self.errands = Errands(parts, self.courier, self)
-        self._gate = KeyGate(self, self.key_came)
         self._chooser_timer = self._timer(CHOOSER_MS, lambda: self._safely(self._close_chooser))
         self._place_timer = self._timer(PLACE_MS, lambda: self._safely(self._keep_place))
         self.room.listen(self._room_changed)
@@ -194,6 +201,14 @@ class MainWindow(QMainWindow):
         self.close()
 
     # -- keys and acts
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Takes every key: only the picture and text fields can have the focus, and the picture hands keys on."""
+        self.key_came(key_name(event), True, event.isAutoRepeat())
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Takes the end of every key."""
+        self.key_came(key_name(event), False, event.isAutoRepeat())
 
     def key_came(self, name: str, pressed: bool, repeated: bool) -> None:
         """Does what a key stands for. Only steps repeat while a key is held."""
@@ -313,13 +328,16 @@ class MainWindow(QMainWindow):
     # -- the room
 
     def open(self, series_id: str, place: Place | None = None) -> None:
-        """Opens a study; on a small screen the worklist folds to make room."""
-        if not self.room.open(series_id, place):
-            return
+        """Opens a study, at a place in it if one is given."""
+        self.room.open(series_id, place)
+
+    def _case_opened(self, series_id: str) -> None:
+        """Turns to the study; on a small screen the worklist folds to make room."""
         if self.width() < NARROW_PX and not self._folded_by_hand:
             self.worklist.hide()
         self.show_page(None)
         self.errands.prefer(series_id)
+        self._keep_place()
 
     def _close_chooser(self) -> None:
         grading.close_chooser(self.room)
@@ -328,7 +346,11 @@ class MainWindow(QMainWindow):
         self.room.volume_came(series_id, volume)
 
     def _room_changed(self, change: Change) -> None:
+        for part in (self.rail, self.panel):
+            part.setVisible(self.room.case is not None)
         self.picture.show_room(change)
+        if change & Change.CASE and self.room.case is not None:
+            self._case_opened(self.room.case.series_id)
         if change & (Change.BODY | Change.CASE | Change.WINDOW):
             self._show_body()
         if change & (Change.ROWS | Change.CASE):

@@ -29,8 +29,8 @@ class Column:
 
 
 COLUMNS: dict[Mode, tuple[Column, ...]] = {
-    Mode.READ: (Column("#", 38), Column("Study", 0), Column("Levels", 66), Column("State", 88)),
-    Mode.SCREEN: (Column("#", 38), Column("Study", 0), Column("Suspicion", 84), Column("State", 88)),
+    Mode.READ: (Column("#", 36), Column("Study", 0), Column("Levels", 60), Column("State", 106)),
+    Mode.SCREEN: (Column("#", 36), Column("Study", 0), Column("Suspicion", 76), Column("State", 106)),
 }
 _TO_DO = (CaseState.NEW, CaseState.BEGUN)
 _SHORT_NAME = 10

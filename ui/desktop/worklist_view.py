@@ -24,7 +24,7 @@ from ui.desktop.room import ReadingRoom
 from ui.desktop.worklist import COLUMNS, Column, ListedCase, Show, listed
 from vfscreen.findings import Mode
 
-WIDTH_PX = 300
+WIDTH_PX = 316
 Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 
