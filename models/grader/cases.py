@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from models.grader.examples import Example, reader_example, simulated_examples
 from models.grader.mask_points import points_of_mask
-from models.localiser.truth import CASES, CaseEntry, TrueCase, ct_path, read_truth, read_volume
+from models.localiser.truth import CaseEntry, TrueCase, ct_path, read_truth, read_volume
 from vfscreen.anatomy import Level, level_of
 from vfscreen.findings import Vertebra
-from vfscreen.genant import Grade, ReadGrade, SixPoints, axes_of, heights_of
+from vfscreen.genant import POINT_NAMES, Grade, ReadGrade, SixPoints, axes_of, heights_of
 from vfscreen.volume import Volume
 
 
@@ -32,17 +35,23 @@ class GradedCase:
         return [one for one in self.vertebrae if self.grades.get(one.level) is Grade.NORMAL]
 
 
-def graded_entries() -> list[CaseEntry]:
-    """Lists the cases whose bodies can have six points: marked by hand, or with a mask to read them off."""
-    return [entry for entry in CASES if entry.truth in ("marks", "mask")]
+def read_graded_case(cases: Path, entry: CaseEntry, own_marks: Path) -> GradedCase | None:
+    """Reads a scan with its bodies: marked with the data, by us (`own_marks`), or read off a mask; None without.
 
-
-def read_graded_case(cases: Path, entry: CaseEntry) -> GradedCase:
-    """Reads a scan with its bodies. Without published grades the marks' impressions count; without either, none."""
-    mask = read_volume(cases / entry.name / "mask.nii.gz") if entry.truth == "mask" else None
-    vertebrae = tuple(_vertebrae(read_truth(cases, entry), mask))
-    published = _published(cases / entry.name / "grades.csv")
-    grades = published or _impressions(cases / "marks" / f"{entry.name}.json")
+    Without published grades the marks' impressions count.
+    """
+    marks = next((path for path in _marks(cases, entry, own_marks) if path.is_file()), None)
+    vertebrae: tuple[Vertebra, ...] = ()
+    impressions: dict[Level, Grade] = {}
+    if marks is not None:
+        content = json.loads(marks.read_text(encoding="utf-8"))["vertebrae"]
+        vertebrae, impressions = _marked(content, entry), _impressions(content)
+    elif entry.truth == "mask":
+        mask = read_volume(cases / entry.name / "mask.nii.gz")
+        vertebrae = tuple(_masked(read_truth(cases, entry), mask))
+    grades = _published(cases / entry.name / "grades.csv") or impressions
+    if not vertebrae or not grades:
+        return None
     return GradedCase(entry, read_volume(ct_path(cases, entry.name)), vertebrae, grades)
 
 
@@ -69,24 +78,40 @@ def bank_of(case: GradedCase, per_body: int, seed: int) -> list[Example]:
     return [*simulated, *real_examples(case)]
 
 
-def _vertebrae(truth: TrueCase, mask: Volume | None) -> Iterator[Vertebra]:
+def _marks(cases: Path, entry: CaseEntry, own_marks: Path) -> Iterator[Path]:
+    yield cases / "marks" / f"{entry.name}.json"
+    yield own_marks / f"{entry.name}.json"
+
+
+def _marked(content: Sequence[dict[str, Any]], entry: CaseEntry) -> tuple[Vertebra, ...]:
+    found = []
+    for mark in content:
+        places = mark.get("points_lps_mm") or {}
+        if mark["whole"] and all(places.get(name) is not None for name in POINT_NAMES):
+            points = SixPoints.from_array(np.array([places[name] for name in POINT_NAMES], float))
+            found.append(_vertebra(level_of(mark["level"]), points, entry))
+    return tuple(found)
+
+
+def _masked(truth: TrueCase, mask: Volume) -> Iterator[Vertebra]:
     for body in truth.bodies:
-        points = None
-        if body.points_lps_mm is not None:
-            points = SixPoints.from_array(body.points_lps_mm)
-        elif mask is not None and body.whole:
-            points = points_of_mask(mask, int(body.level), body.centre_lps_mm)
+        points = points_of_mask(mask, int(body.level), body.centre_lps_mm) if body.whole else None
         if points is not None:
-            yield Vertebra(
-                level=body.level,
-                level_certain=truth.entry.levels_known,
-                whole=True,
-                centre_lps_mm=body.centre_lps_mm,
-                confidence=1.0,
-                points=points,
-                axes=axes_of(points),
-                heights=heights_of(points),
-            )
+            yield _vertebra(body.level, points, truth.entry)
+
+
+def _vertebra(level: Level, points: SixPoints, entry: CaseEntry) -> Vertebra:
+    axes = axes_of(points)
+    return Vertebra(
+        level=level,
+        level_certain=entry.levels_known,
+        whole=True,
+        centre_lps_mm=axes.origin,
+        confidence=1.0,
+        points=points,
+        axes=axes,
+        heights=heights_of(points),
+    )
 
 
 def _published(table: Path) -> dict[Level, Grade]:
@@ -100,11 +125,9 @@ def _published(table: Path) -> dict[Level, Grade]:
         }
 
 
-def _impressions(marks: Path) -> dict[Level, Grade]:
-    if not marks.is_file():
-        return {}
+def _impressions(content: Sequence[dict[str, Any]]) -> dict[Level, Grade]:
     return {
         level_of(mark["level"]): Grade(int(mark["genant_impression"]))
-        for mark in json.loads(marks.read_text(encoding="utf-8"))["vertebrae"]
+        for mark in content
         if mark.get("genant_impression") in (0, 1, 2, 3)
     }

@@ -1,4 +1,4 @@
-"""Leaving patients out: which go together, and the networks that have seen neither of one fold nor of two."""
+"""Leaving patients out: which go together, and the networks that have not seen them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from models.grader.trained import TrainedGrader
 from models.grader.training import Step, train
 
 FOLDS: dict[str, tuple[str, ...]] = {
-    "A": ("verse005", "verse006", "verse014", "qin0009"),
-    "B": ("verse007", "lidc0314"),
-    "C": ("verse008", "cmbcrc01068", "acrin001"),
-    "D": ("lidc0001", "hcc007"),
+    "A": ("verse005", "verse006", "verse014", "qin0009", "hcc002"),
+    "B": ("verse007", "lidc0314", "hcc006", "qin0014"),
+    "C": ("verse008", "cmbcrc01068", "acrin001", "qin0055"),
+    "D": ("lidc0001", "lidc0005", "hcc007", "hcc011", "qin0028"),
 }
 """Patients that are left out together; every patient of the bank is in one fold, none in two."""
 
@@ -36,10 +36,10 @@ class Workshop:
     folder: Path
     report: Callable[[str, Step], None] = lambda name, step: None
 
-    def without(self, *folds: str) -> TrainedGrader:
-        """Trains on all patients but those of these folds, or reads the network if it was trained before."""
-        left_out = {patient for fold in folds for patient in FOLDS[fold]}
-        name = "without-" + "-".join(sorted(folds)) if folds else "on-all"
+    def without(self, fold: str | None = None) -> TrainedGrader:
+        """Trains on all patients but those of a fold, or reads the network if it was trained before."""
+        left_out = set(FOLDS[fold]) if fold is not None else set()
+        name = f"without-{fold}" if fold is not None else "on-all"
         finished = self.folder / f"{name}-seed{self.seed}.safetensors"
         if finished.is_file():
             return TrainedGrader(load_file(finished), self.config)
@@ -61,16 +61,16 @@ class Workshop:
         return [one for patient in FOLDS[fold] for one in self.bank.get(patient, ())]
 
     def decision(self, hidden: str | None = None) -> Decision:
-        """Fits the decision on left-out patients; with `hidden`, on networks and patients free of that fold."""
-        parts = []
-        for fold in FOLDS:
-            if fold != hidden:
-                left_out = (fold,) if hidden is None else (fold, hidden)
-                parts.append((self.without(*left_out), self.of_fold(fold)))
+        """Fits the decision on each fold's patients by the network that left them out, without those of `hidden`."""
+        parts = [(self.without(fold), self.of_fold(fold)) for fold in FOLDS if fold != hidden]
         return decision_from(parts, self.seed)
 
     def scored(self, fold: str) -> TrainedGrader:
-        """Returns a grader of which no part, neither network nor decision, has seen a fold's patients."""
+        """Returns a grader that can be scored on a fold: no part of it was fitted to answers on those patients.
+
+        The decision's seven numbers come from the other folds' networks on the other folds' patients; those networks
+        had the scored patients among their training patients, their answers on them are not used.
+        """
         return replace(self.without(fold), decision=self.decision(hidden=fold))
 
     def shipped(self) -> TrainedGrader:

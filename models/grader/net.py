@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import grid_sample, normalize
 
-from models.grader.crop import VIEW_COLUMNS, VIEW_ROWS
+from models.grader.crop import VIEW_COLUMNS, VIEW_PLANES, VIEW_ROWS
 from models.grader.view import CHANNELS, Views
 
 EMBEDDING = 128
 GRADES = 4
 HEIGHTS = 3
 POINTS = 6
+CLOSE_UP = 32
+NEAR_PLANES, REACH_ROWS, REACH_COLUMNS = 3, 15, 5
+OUTWARDS = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0, -1.0])
+"""Which way along the spine leads out of the body, by point."""
+
 MEASURED_GAIN = 4.0
 """Losses are shares of about 0.2; the network is given them at the size of its other features."""
 
@@ -35,7 +40,7 @@ class Heads:
 
     Shapes: embedding (n, 128), L2-normalised; logits (n, 4); loss_share (n, 3): anterior, middle, posterior height
     that is missing against expectation, as a share (0.25 is 25 percent); slips_mm (n, 6): how far each point has
-    slipped along the spine, which only training asks for, so that the encoder learns to see the endplates.
+    slipped along the spine.
     """
 
     embedding: Tensor
@@ -45,25 +50,29 @@ class Heads:
 
 
 class GraderNet(nn.Module):
-    """Looks at `Views`; see `Heads` for what it says."""
+    """Looks at `Views`; see `Heads` for what it says.
+
+    Besides the whole picture it looks closely at the six points, with the same weights at each: whether an outline lies
+    on its endplate is seen in the same way everywhere, and few patients suffice to learn it.
+    """
 
     def __init__(self, config: NetConfig) -> None:
         super().__init__()
-        first, *later = config.widths
-        self.stem = nn.Sequential(
-            nn.Conv2d(CHANNELS, first, 5, 2, 2, bias=False), nn.GroupNorm(8, first), nn.ReLU(inplace=True)
-        )
-        stages: list[nn.Module] = [_Residual(first, first, 1)]
-        for width in later:
-            stages.append(_Residual(first, width, 2))
-            first = width
-        self.stages = nn.Sequential(*stages)
-        self.squeeze = nn.Conv2d(first, 16, 1)
-        places = (VIEW_ROWS // _STRIDE) * (VIEW_COLUMNS // _STRIDE)
-        self.joint = nn.Sequential(
-            nn.Linear(16 * places + first + 1 + HEIGHTS, config.feature),
-            nn.LayerNorm(config.feature),
+        first, second, third, fourth = config.widths
+        self.encoder = nn.Sequential(
+            nn.Conv2d(CHANNELS, first, 5, 2, 2, bias=False),
+            nn.GroupNorm(8, first),
             nn.ReLU(inplace=True),
+            _Residual(first, second, 2),
+            _Residual(second, third, 2),
+            _Residual(third, fourth, 2),
+        )
+        self.squeeze = nn.Conv2d(fourth, 16, 1)
+        self.close_up = _CloseUp()
+        places = (VIEW_ROWS // _STRIDE) * (VIEW_COLUMNS // _STRIDE)
+        inputs = 16 * places + fourth + POINTS * (CLOSE_UP + 1) + 1 + HEIGHTS
+        self.joint = nn.Sequential(
+            nn.Linear(inputs, config.feature), nn.LayerNorm(config.feature), nn.ReLU(inplace=True)
         )
         self.project = nn.Sequential(
             nn.Linear(config.feature, config.feature),
@@ -71,18 +80,69 @@ class GraderNet(nn.Module):
             nn.Linear(config.feature, EMBEDDING),
         )
         self.grade = nn.Linear(config.feature, GRADES)
-        self.loss = nn.Linear(config.feature, HEIGHTS)
-        self.slip = nn.Linear(config.feature, POINTS)
+        self.loss = nn.Linear(config.feature + POINTS, HEIGHTS)
 
     def forward(self, views: Views) -> Heads:
         """Runs encoder and heads; the loss head corrects what the points say."""
-        maps = self.stages(self.stem(views.pictures))  # (n, widths[-1], rows / 16, columns / 16)
+        maps = self.encoder(views.pictures)  # (n, widths[-1], rows / 16, columns / 16)
         where = self.squeeze(maps).flatten(1)  # keeps the place: a height is a distance between places
+        close, slips = self.close_up(views.pictures, views.points)  # (n, 6, CLOSE_UP), (n, 6)
         known = torch.cat([views.places[:, None], views.measured * MEASURED_GAIN], 1)  # (n, 4)
-        feature = self.joint(torch.cat([where, maps.mean((2, 3)), known], 1))
-        correction = self.loss(feature)
+        parts = [where, maps.mean((2, 3)), close.flatten(1), slips, known]
+        feature = self.joint(torch.cat(parts, 1))
+        correction = self.loss(torch.cat([feature, slips], 1)) / 10
         embedding = normalize(self.project(feature), dim=1)
-        return Heads(embedding, self.grade(feature), views.measured + correction, self.slip(feature))
+        return Heads(embedding, self.grade(feature), views.measured + correction, slips)
+
+
+class _CloseUp(nn.Module):
+    """Looks at the CT round each of the six points, out of the body upwards, and says how far the point has slipped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Sequential(
+            nn.Conv2d(NEAR_PLANES, 16, 3, 1, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(16, 16, 3, 1, 1),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Linear(16 * REACH_ROWS * REACH_COLUMNS, 64),
+            nn.ReLU(inplace=True),
+        )
+        self.say = nn.Sequential(nn.Linear(64 + POINTS, CLOSE_UP), nn.ReLU(inplace=True))
+        self.slip = nn.Linear(CLOSE_UP, 1)
+
+    def forward(self, pictures: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Shapes: pictures as in `Views`, points (n, 6, 2); returns (n, 6, CLOSE_UP) and slips (n, 6) in mm."""
+        count = len(points)
+        near = _near(pictures, points).flatten(0, 1)  # (6 n, NEAR_PLANES, REACH_ROWS, REACH_COLUMNS)
+        seen = self.look(near - near.mean((1, 2, 3), keepdim=True)).view(count, POINTS, -1)
+        which = torch.eye(POINTS, device=points.device).expand(count, POINTS, POINTS)
+        close = self.say(torch.cat([seen, which], 2))
+        outwards: Tensor = self.slip(close).squeeze(2)
+        return close, outwards * OUTWARDS.to(points.device)
+
+
+def _near(pictures: Tensor, points: Tensor) -> Tensor:
+    """Reads the middle planes 7 mm out of and into the body and 4 mm to the front and back of each point.
+
+    Shapes: points (n, 6, 2) as in `Views`; returns (n, 6, NEAR_PLANES, REACH_ROWS, REACH_COLUMNS), outside on top.
+    """
+    count, device = len(points), points.device
+    start = (VIEW_PLANES - NEAR_PLANES) // 2
+    out = (torch.arange(REACH_ROWS, device=device) - REACH_ROWS // 2) * 2.0 / VIEW_ROWS
+    along = (torch.arange(REACH_COLUMNS, device=device) - REACH_COLUMNS // 2) * 4.0 / VIEW_COLUMNS
+    size = (count, POINTS, REACH_ROWS, REACH_COLUMNS)
+    row = (points[..., 1, None, None] + OUTWARDS.to(device)[:, None, None] * out[:, None]).expand(size)
+    column = (points[..., 0, None, None] + along).expand(size)
+    grid = torch.stack([column, row], -1)  # (n, 6, rows, columns, 2)
+    read = grid_sample(
+        pictures[:, start : start + NEAR_PLANES],
+        grid.flatten(1, 2),
+        padding_mode="border",
+        align_corners=False,
+    )
+    return read.view(count, NEAR_PLANES, POINTS, REACH_ROWS, REACH_COLUMNS).transpose(1, 2)
 
 
 class _Residual(nn.Module):

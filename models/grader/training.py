@@ -26,6 +26,9 @@ from models.losses import has_collapsed, supcon
 from models.sampler import balanced_batches, two_views
 
 WARM_UP = 0.05
+GRACE = 0.25
+"""A network that has learned nothing yet looks collapsed: the alarm is on after this share of the steps."""
+
 REGRESSION_BETA = 0.02
 """Errors of a height loss under 2 percent count by their square, larger ones by their size."""
 
@@ -134,7 +137,7 @@ class JointLoss:
             float(self.cross_entropy.detach()),
             float(self.regression.detach()),
             float(self.slip.detach()),
-            has_collapsed(self.features, contrast),
+            step > GRACE * steps and has_collapsed(self.features, contrast),
         )
 
 

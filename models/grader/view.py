@@ -50,13 +50,15 @@ class Views:
 
     Shapes: pictures (n, CHANNELS, VIEW_ROWS, VIEW_COLUMNS) float32; places (n,) float32: the level's place in the
     spine, about -1.1 at T1 and 1.0 at L5; measured (n, 3) float32: the share of anterior, middle and posterior height
-    that is missing by the points that were drawn; slips_mm (n, 6) float32: how far each of them has slipped along the
+    that is missing by the points that were drawn; points (n, 6, 2) float32: where this body's points were drawn, column
+    and row from -1 (first edge) to 1 (last edge); slips_mm (n, 6) float32: how far each of them has slipped along the
     spine from where it belongs (0 in plain views).
     """
 
     pictures: Tensor
     places: Tensor
     measured: Tensor
+    points: Tensor
     slips_mm: Tensor
 
     def mirrored(self) -> Views:
@@ -87,7 +89,8 @@ def plain_views(crops: Sequence[Crop]) -> Views:
     planes = normalised(torch.from_numpy(centre.astype(np.float32)))
     points = np.stack([crop.points_mm[..., 1:] for crop in crops])
     pictures = torch.cat([planes, outlines(torch.from_numpy(points))], 1)
-    return Views(pictures, _places(crops), _measured(points, crops), torch.zeros(len(crops), 6))
+    slips = torch.zeros(len(crops), 6)
+    return Views(pictures, _places(crops), _measured(points, crops), _on_picture(points), slips)
 
 
 def training_views(crops: Sequence[Crop], rng: np.random.Generator, error: PointError) -> Views:
@@ -109,12 +112,21 @@ def training_views(crops: Sequence[Crop], rng: np.random.Generator, error: Point
     one_off = torch.from_numpy((rng.integers(-1, 2, n) * (rng.random(n) < 0.3)).astype(np.float32))
     places = _places(crops) + one_off / LEVELS_PER_UNIT
     pictures = torch.cat([planes, outlines(torch.from_numpy(moved))], 1)
-    return Views(pictures, places, _measured(moved, crops), torch.from_numpy(slips_mm))
+    measured = _measured(moved, crops)
+    return Views(pictures, places, measured, _on_picture(moved), torch.from_numpy(slips_mm))
 
 
 def _measured(points_mm: Floats, crops: Sequence[Crop]) -> Tensor:
     shares = [losses_of(points, crop.levels) / 100 for points, crop in zip(points_mm, crops, strict=True)]
     return torch.from_numpy(np.clip(np.stack(shares), -1.0, 1.0).astype(np.float32))
+
+
+def _on_picture(points_mm: Floats) -> Tensor:
+    """Takes this body's points to columns and rows as `grid_sample` counts them. Shapes: (n, 3, 6, 2) to (n, 6, 2)."""
+    own = torch.from_numpy(points_mm[:, 0])
+    column = (own[..., 0] + FRONT_MM + 0.5) / VIEW_COLUMNS * 2 - 1
+    row = ((VIEW_ROWS - 1) / 2 - own[..., 1] + 0.5) / VIEW_ROWS * 2 - 1
+    return torch.stack([column, row], -1)
 
 
 def misplaced(crops: Sequence[Crop], rng: np.random.Generator, error: PointError) -> list[Crop]:

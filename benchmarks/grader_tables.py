@@ -1,0 +1,249 @@
+"""Figures and tables from what `benchmarks/grader.py` recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.grader.decision import natural_weights
+
+Float = NDArray[np.float64]
+Row = dict[str, Any]
+
+BOOTSTRAPS = 400
+FLAGGED = ("fracture", "uncertain")
+RULES: dict[str, Callable[[Row], bool]] = {
+    "grader: verdict fracture": lambda row: row["verdict"] == "fracture",
+    "grader: verdict fracture or uncertain": lambda row: row["verdict"] in FLAGGED,
+    "grader: P(grade >= 1) > 0.5": lambda row: row["probabilities"][0] < 0.5,
+    "loss by points against expectation > 20 %": lambda row: row["measured"] > 20,
+    "loss by points against expectation > 15 %": lambda row: row["measured"] > 15,
+    "level-blind: min/max < 0.80": lambda row: row["min_over_max"] < 0.80,
+}
+
+
+def figures_of(results: Row) -> Row:
+    """Returns the figures that issues, card and documents name."""
+    real, simulated = results["real"], results["simulated"]
+    moved = [row | {"verdict": verdict} for row in real for verdict in row["misplaced_verdicts"]]
+    return {
+        "real_grade2_flagged": counted(real, 2, FLAGGED),
+        "real_grade1_flagged": counted(real, 1, FLAGGED),
+        "real_healthy_flagged": counted(real, 0, FLAGGED),
+        "real_healthy_uncertain": counted(real, 0, FLAGGED[1:]),
+        "misplaced_grade2_flagged": counted(moved, 2, FLAGGED),
+        "misplaced_grade1_flagged": counted(moved, 1, FLAGGED),
+        "misplaced_healthy_flagged": counted(moved, 0, FLAGGED),
+        "test_only_healthy_flagged": counted(results["shipped_on_test_only"], 0, FLAGGED),
+        "simulated": with_intervals(simulated),
+    }
+
+
+def counted(rows: Sequence[Row], grade: int, verdicts: Sequence[str]) -> Row:
+    """Counts the bodies of a grade with one of these verdicts, with Wilson's 95 % interval."""
+    chosen = [row["verdict"] in verdicts for row in rows if row["grade"] == grade]
+    count, hits = len(chosen), sum(chosen)
+    if not count:
+        return {"hits": 0, "count": 0}
+    share, z = hits / count, 1.96
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2)) / (1 + z * z / count)
+    return {
+        "hits": hits,
+        "count": count,
+        "value": round(share, 4),
+        "low": round(float(max(middle - half, 0.0)), 4),
+        "high": round(float(min(middle + half, 1.0)), 4),
+    }
+
+
+def with_intervals(rows: Sequence[Row]) -> Row:
+    """Returns the figures of the simulated test set with 95 % intervals over bootstrapped patients."""
+    patients = sorted({row["patient"] for row in rows})
+    of_patient = {who: [row for row in rows if row["patient"] == who] for who in patients}
+    rng = np.random.default_rng(0)
+    drawn = [
+        figures_of_simulated([row for who in rng.choice(patients, len(patients)) for row in of_patient[who]])
+        for _ in range(BOOTSTRAPS)
+    ]
+    return {
+        name: {
+            "value": round(value, 4),
+            "low": round(float(np.percentile([one[name] for one in drawn], 2.5)), 4),
+            "high": round(float(np.percentile([one[name] for one in drawn], 97.5)), 4),
+            "count": len(rows),
+        }
+        for name, value in figures_of_simulated(rows).items()
+    }
+
+
+def figures_of_simulated(rows: Sequence[Row]) -> dict[str, float]:
+    """Returns discrimination (grades balanced) and calibration (at natural prevalence)."""
+    grade = np.array([row["grade"] for row in rows])
+    chances = np.array([row["probabilities"] for row in rows])
+    measured = np.array([row["measured"] for row in rows])
+    common = np.array([row["common"] for row in rows])
+    any_chance, worse_chance = 1 - chances[:, 0], chances[:, 2:].sum(1)
+    weights = natural_weights(np.eye(4)[grade], common)
+    held = np.array([row["grade"] in row["set"] for row in rows])
+    unsure = np.array([row["verdict"] == "uncertain" for row in rows])
+    predicted = chances.argmax(1)
+    return {
+        "auroc_grade1": auroc(grade >= 1, any_chance),
+        "auroc_grade2": auroc(grade >= 2, worse_chance),
+        "auroc_grade1_by_points": auroc(grade >= 1, measured),
+        "auroc_grade2_by_points": auroc(grade >= 2, measured),
+        "sensitivity_grade1": float((any_chance > 0.5)[grade >= 1].mean()),
+        "specificity_grade1": float((any_chance <= 0.5)[grade == 0].mean()),
+        "specificity_grade1_unbroken": float((any_chance <= 0.5)[(grade == 0) & common].mean()),
+        "sensitivity_grade2": float((worse_chance > 0.5)[grade >= 2].mean()),
+        "specificity_grade2": float((worse_chance <= 0.5)[grade < 2].mean()),
+        "specificity_at_sensitivity_85": specificity_at(grade >= 1, any_chance, weights, 0.85),
+        "specificity_at_sensitivity_85_by_points": specificity_at(grade >= 1, measured, weights, 0.85),
+        "macro_f1": macro_f1(grade, predicted),
+        "macro_f1_by_points": macro_f1(grade, np.searchsorted([20.0, 25.0, 40.0], measured)),
+        "quadratic_kappa": quadratic_kappa(grade, predicted),
+        "calibration_error_natural": calibration_error(grade >= 1, any_chance, weights),
+        "set_coverage_natural": float(weights[held].sum()),
+        "uncertain_share_natural": float(weights[unsure].sum()),
+    }
+
+
+def auroc(positive: NDArray[np.bool_], score: Float) -> float:
+    """Area under the ROC curve: how often a positive scores above a negative, ties counting half."""
+    order = np.argsort(score, kind="stable")
+    ranks = np.empty(len(score))
+    ranks[order] = np.arange(1, len(score) + 1)
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.bincount(inverse, ranks) / counts)[inverse]
+    hits = int(positive.sum())
+    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * (len(score) - hits)))
+
+
+def specificity_at(positive: NDArray[np.bool_], score: Float, weights: Float, sensitivity: float) -> float:
+    """Specificity, at natural prevalence, of the cut that finds this share of the positives."""
+    order = np.argsort(score[positive])
+    reached = np.cumsum(weights[positive][order]) / weights[positive].sum()
+    cut = score[positive][order][int(np.searchsorted(reached, 1 - sensitivity))]
+    negative = ~positive
+    return float(weights[negative & (score < cut)].sum() / weights[negative].sum())
+
+
+def macro_f1(grade: NDArray[np.int_], predicted: NDArray[np.int_]) -> float:
+    """Mean over the grades of the harmonic mean of precision and recall."""
+    scores = []
+    for one in range(4):
+        hits = int(((grade == one) & (predicted == one)).sum())
+        scores.append(2 * hits / max(int((grade == one).sum() + (predicted == one).sum()), 1))
+    return float(np.mean(scores))
+
+
+def quadratic_kappa(grade: NDArray[np.int_], predicted: NDArray[np.int_]) -> float:
+    """Cohen's kappa with quadratic weights."""
+    cost = (np.arange(4)[:, None] - np.arange(4)) ** 2
+    seen = np.zeros((4, 4))
+    np.add.at(seen, (grade, predicted), 1)
+    chance = np.outer(seen.sum(1), seen.sum(0)) / seen.sum()
+    return float(1 - (cost * seen).sum() / (cost * chance).sum())
+
+
+def calibration_error(truth: NDArray[np.bool_], chance: Float, weights: Float, bins: int = 15) -> float:
+    """Expected calibration error over bins of equal mass."""
+    order = np.argsort(chance)
+    mass = np.cumsum(weights[order]) - weights[order] / 2
+    place = np.minimum((mass / weights.sum() * bins).astype(int), bins - 1)
+    error = 0.0
+    for one in range(bins):
+        inside = order[place == one]
+        if len(inside):
+            share = weights[inside] / weights[inside].sum()
+            error += float(weights[inside].sum() * abs(share @ truth[inside] - share @ chance[inside]))
+    return error / float(weights.sum())
+
+
+def write_tables(page: Path, results: Row) -> None:
+    """Puts the tables between their marks on the page; the words round them are people's."""
+    text = page.read_text(encoding="utf-8")
+    tables = {
+        "rules": rules_table(results["real"] + results["shipped_on_test_only"]),
+        "fractures": body_table([row for row in results["real"] if row["grade"] > 0]),
+        "false-alarms": body_table([row for row in results["real"] if row["grade"] == 0 and any_flag(row)]),
+        "test-only": body_table(
+            [row for row in results["shipped_on_test_only"] if row["grade"] or any_flag(row)]
+        ),
+        "patients": patients_table(results["real"]),
+        "simulated": simulated_table(results["figures"]["simulated"]),
+    }
+    for name, table in tables.items():
+        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        text = pattern.sub(lambda found, table=table: found[1] + table + found[2], text)
+    page.write_text(text, encoding="utf-8")
+
+
+def any_flag(row: Row) -> bool:
+    """Says whether a body was flagged by its marks or in most draws of wrong points, or by morphometry."""
+    often = sum(verdict in FLAGGED for verdict in row["misplaced_verdicts"])
+    return row["verdict"] in FLAGGED or often > len(row["misplaced_verdicts"]) / 2 or row["measured"] > 15
+
+
+def rules_table(rows: Sequence[Row]) -> str:
+    """One line a rule: how many bodies of each grade it flags."""
+    sizes = [sum(row["grade"] == grade for row in rows) for grade in (2, 1, 0)]
+    lines = [
+        "| rule | grade 2 | grade 1 | grade 0 flagged |",
+        "|---|---|---|---|",
+    ]
+    for name, rule in RULES.items():
+        hits = [sum(rule(row) for row in rows if row["grade"] == grade) for grade in (2, 1, 0)]
+        cells = " | ".join(f"{hit}/{size}" for hit, size in zip(hits, sizes, strict=True))
+        lines.append(f"| {name} | {cells} |")
+    return "\n".join(lines)
+
+
+def body_table(rows: Sequence[Row]) -> str:
+    """One line a body."""
+    lines = [
+        "| body | grade | points % | network % | P(0) P(1) P(2) P(3) | set | verdict | flagged, wrong points |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        chances = " ".join(f"{value:.2f}" for value in row["probabilities"])
+        moved = row["misplaced_verdicts"]
+        often = sum(verdict in FLAGGED for verdict in moved)
+        lines.append(
+            f"| {row['body']} | {row['grade']} | {row['measured']:.0f} | {row['regressed']:.0f} | {chances} "
+            f"| {{{', '.join(map(str, row['set']))}}} | {row['verdict'].replace('_', ' ')} | {often}/{len(moved)} |"
+        )
+    return "\n".join(lines)
+
+
+def patients_table(rows: Sequence[Row]) -> str:
+    """One line a patient: bodies, and how many were flagged."""
+    lines = [
+        "| patient | fold | bodies of grade 0 | flagged | fractured | flagged |",
+        "|---|---|---|---|---|---|",
+    ]
+    for who in sorted({row["patient"] for row in rows}):
+        own = [row for row in rows if row["patient"] == who]
+        healthy = [row for row in own if row["grade"] == 0]
+        broken = [row for row in own if row["grade"] > 0]
+        flags = [sum(row["verdict"] in FLAGGED for row in part) for part in (healthy, broken)]
+        lines.append(
+            f"| {who} | {own[0]['fold']} | {len(healthy)} | {flags[0]} | {len(broken)} | {flags[1]} |"
+        )
+    return "\n".join(lines)
+
+
+def simulated_table(figures: Row) -> str:
+    """One line a figure with its interval."""
+    lines = ["| figure | value | 95 % over patients |", "|---|---|---|"]
+    for name, one in figures.items():
+        lines.append(
+            f"| {name.replace('_', ' ')} | {one['value']:.3f} | {one['low']:.3f} to {one['high']:.3f} |"
+        )
+    return "\n".join(lines)

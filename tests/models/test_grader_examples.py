@@ -1,0 +1,145 @@
+"""Simulated fractures of real bodies: the loss that was wanted, mineral kept, and zero loss that changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.grader.bank_file import read_examples, write_examples
+from models.grader.crop import cut_crop, neighbours_of
+from models.grader.draw import Look, Plan, draw_look, draw_plan
+from models.grader.examples import (
+    Example,
+    deformed_crop,
+    reader_example,
+    shares_of_loss,
+    simulated_examples,
+)
+from models.simulate import Deformity, field_of
+from models.simulated_look import densify, thick_slices, with_node
+from vfscreen.findings import Vertebra
+from vfscreen.genant import Grade
+from vfscreen.volume import Volume
+
+
+def test_each_grade_comes_out_where_it_was_aimed(demo_examples: list[Example]) -> None:
+    aimed = [Grade(number % 4) for number in range(len(demo_examples))]
+    ranges = {0: (-30, 21), 1: (18, 28), 2: (23, 43), 3: (38, 66)}
+    for wanted, one in zip(aimed, demo_examples, strict=True):
+        low, high = ranges[wanted]
+        assert low <= one.losses_percent.max() <= high
+        assert sum(one.shares) == pytest.approx(1.0)
+
+
+def test_zero_loss_through_the_same_resampling_is_the_body_itself(
+    demo_volume: Volume, demo_bodies: list[Vertebra]
+) -> None:
+    body = demo_bodies[2]
+    assert body.points is not None
+    above, below = neighbours_of(body, demo_bodies)
+    nothing = Plan((field_of(body.points, Deformity()),), size=1.0, density_share=1.0)
+    same = deformed_crop(demo_volume, (body, above, below), nothing)
+    plain = cut_crop(demo_volume, body, above, below)
+    assert same is not None
+    np.testing.assert_array_equal(same.planes, plain.planes)
+    np.testing.assert_allclose(same.points_mm, plain.points_mm, atol=1e-4)
+
+
+def test_compressed_bone_keeps_its_mineral(demo_volume: Volume, demo_bodies: list[Vertebra]) -> None:
+    body = demo_bodies[2]
+    assert body.points is not None
+    above, below = neighbours_of(body, demo_bodies)
+    crush = field_of(body.points, Deformity((7.0, 7.0, 7.0), superior_share=0.5, crowding=0.0))
+    crops = [
+        deformed_crop(demo_volume, (body, above, below), Plan(fields, 1.0, share))
+        for fields, share in (((), 0.0), ((crush,), 0.0), ((crush,), 1.0))
+    ]
+    means = [float(crop.planes[4, 55:61, 30:44].clip(0).mean()) for crop in crops if crop is not None]
+    assert len(means) == 3
+    before, unchanged, kept = means
+    assert unchanged == pytest.approx(before, rel=0.15)
+    assert kept > 1.25 * unchanged
+
+
+def test_water_and_air_are_never_made_denser() -> None:
+    planes = np.array([[[-900.0, 0.0, 200.0]]], np.float32)
+    assert densify(planes, np.full((1, 1, 3), 1.5, np.float32), 1.0).tolist() == [[[-900.0, 0.0, 300.0]]]
+
+
+def test_a_space_that_folds_is_refused(demo_volume: Volume, demo_bodies: list[Vertebra]) -> None:
+    body = demo_bodies[2]
+    assert body.points is not None
+    mad = field_of(
+        body.points, Deformity((0.0, 14.0, 0.0), 1.0, crowding=0.0, discs_mm=(1.0, 1.0), tilts_deg=(40, 40))
+    )
+    assert deformed_crop(demo_volume, (body, None, None), Plan((mad,), 1.0, 0.0)) is None
+
+
+def test_a_schmorl_node_sinks_into_the_endplate_and_leaves_the_label(demo_examples: list[Example]) -> None:
+    one = demo_examples[0]
+    planes = one.crop.planes.astype(np.float32)
+    holed = with_node(planes, one.crop.points_mm[0], True, 0.5, 5.0, 5.0, 0.0)
+    changed = np.abs(holed - planes) > 30
+    assert 20 < changed.sum() < 4000
+    assert holed.shape == planes.shape
+
+
+def test_thick_slices_blur_along_the_spine_alone(demo_examples: list[Example]) -> None:
+    planes = demo_examples[0].crop.planes.astype(np.float32)
+    thick = thick_slices(planes, 4.0, 0.3)
+    assert np.abs(np.diff(thick, axis=1)).mean() < 0.85 * np.abs(np.diff(planes, axis=1)).mean()
+    columns = np.abs(np.diff(thick, axis=2)).mean() / np.abs(np.diff(planes, axis=2)).mean()
+    assert columns > 0.6
+
+
+def test_confounders_do_not_know_the_grade() -> None:
+    looks = [draw_look(np.random.default_rng(seed)) for seed in range(200)]
+    assert 0.2 < np.mean([look.band is not None for look in looks]) < 0.4
+    assert 0.05 < np.mean([look.node is not None for look in looks]) < 0.2
+    assert Look(None, (), None, None, None).apply(
+        np.zeros((9, 116, 84), np.float32), np.zeros((3, 6, 3), np.float32)
+    )
+
+
+def test_a_body_that_has_lost_too_much_already_gives_no_mild_fracture(demo_bodies: list[Vertebra]) -> None:
+    plans = [
+        draw_plan((demo_bodies[2], None, None), Grade.SEVERE, np.random.default_rng(seed))
+        for seed in range(10)
+    ]
+    assert all(plan is not None for plan in plans)
+
+
+def test_near_a_cut_the_label_is_shared() -> None:
+    assert shares_of_loss(0.0) == pytest.approx((1, 0, 0, 0), abs=1e-6)
+    assert shares_of_loss(20.0)[0] == pytest.approx(0.5)
+    assert shares_of_loss(60.0) == pytest.approx((0, 0, 0, 1), abs=1e-6)
+
+
+def test_a_readers_grade_stays_with_the_crop(demo_volume: Volume, demo_bodies: list[Vertebra]) -> None:
+    one = reader_example(demo_volume, demo_bodies[1], demo_bodies, (0.5, 0.5, 0.0, 0.0), "p", "b")
+    assert one.grade is Grade.NORMAL
+    assert not one.simulated
+    assert one.crop.levels[1:] == (demo_bodies[0].level, demo_bodies[2].level)
+
+
+def test_the_same_seed_makes_the_same_examples_and_a_cancel_stops_them(
+    demo_volume: Volume, demo_bodies: list[Vertebra], demo_examples: list[Example]
+) -> None:
+    again = list(simulated_examples(demo_volume, demo_bodies, demo_bodies, "demo", 3, seed=5))
+    for first, second in zip(demo_examples, again, strict=False):
+        np.testing.assert_array_equal(first.crop.planes, second.crop.planes)
+    assert not list(
+        simulated_examples(demo_volume, demo_bodies, demo_bodies, "demo", 3, seed=5, cancelled=lambda: True)
+    )
+
+
+def test_examples_come_back_from_disk_as_they_went(demo_examples: list[Example], tmp_path: Path) -> None:
+    path = tmp_path / "bank" / "demo.npz"
+    write_examples(path, demo_examples[:4])
+    for before, after in zip(demo_examples, read_examples(path), strict=False):
+        np.testing.assert_array_equal(before.crop.planes, after.crop.planes)
+        np.testing.assert_array_equal(before.crop.points_mm, after.crop.points_mm)
+        assert before.crop.levels == after.crop.levels
+        assert (before.shares, before.body, before.simulated) == (after.shares, after.body, after.simulated)
