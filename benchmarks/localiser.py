@@ -1,0 +1,235 @@
+"""Evaluates the localiser on patients it has not seen: recall, precision, centres, names, heights, seconds, memory.
+
+    python benchmarks/localiser.py           scores with the fold weights in .work/localiser/folds
+    python benchmarks/localiser.py --train   makes those weights first (about an hour on one core; resumable)
+
+Needs the development cases (`VFSCREEN_CASES`). Every scored patient is left out of the training of the weights that
+score it; `ricord_80m` and `neg_head_medify` are test only and scored with the bundled weights. Writes
+`benchmarks/results/localiser.json` and the tables between the marks in `docs/localiser.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.localiser_tables import figures_of, write_tables
+from models import train_localiser
+from models.localiser import BUNDLED, load_localiser
+from models.localiser.measure import slice_distance_mm, three_heights
+from models.localiser.truth import CASES, CaseEntry, TrueBody, ct_path, read_truth, read_volume
+from vfscreen.anatomy import ASSESSED
+from vfscreen.findings import Vertebra
+from vfscreen.ports import Localiser
+
+Float = NDArray[np.float64]
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLD_WORK = ROOT / ".work" / "localiser" / "folds"
+RESULTS = ROOT / "benchmarks" / "results" / "localiser.json"
+MATCH_MM = 10.0
+FOLDS: tuple[tuple[str, ...], ...] = (
+    ("lidc0001", "verse005", "hcc002", "qin0014"),
+    ("acrin001", "verse006", "verse014", "lidc0005"),
+    ("cmbcrc01068", "verse007", "hcc006"),
+    ("lidc0314", "verse008", "totalseg_s0009", "qin0028"),
+    ("qin0009", "hcc007", "hcc011", "qin0055"),
+)
+"""Patients that are left out together; all series of a patient share a fold."""
+HEAD = "neg_head_medify"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyResult:
+    """One true body and what was found for it. Units: mm; None where nothing was found, marked or measured."""
+
+    level: str
+    sure: bool
+    found_level: str | None
+    level_certain: bool | None
+    centre_error_mm: float | None
+    heights_mm: list[float] | None
+    true_heights_mm: list[float] | None
+    uncertainty_mm: float | None
+    flags: list[str]
+    points_lps_mm: list[list[float]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case: its bodies, whole bodies found in the marked stretch that are none, seconds of `locate`."""
+
+    name: str
+    fold: int | None
+    truth: str
+    levels_known: bool
+    slice_mm: float
+    bodies: list[BodyResult]
+    false: list[str]
+    ends: list[str]
+    refusals: list[str]
+    warnings: list[str]
+    seconds: float
+    voxels: int
+
+
+def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, fold: int | None) -> CaseResult:
+    """Locates the bodies of one case and compares them with its truth."""
+    volume = read_volume(ct_path(cases, entry.name))
+    truth = read_truth(cases, entry)
+    began = time.perf_counter()
+    located = localiser.locate(volume)
+    seconds = time.perf_counter() - began
+    wanted = [body for body in truth.bodies if body.whole and body.level in ASSESSED]
+    pairs = _matched(wanted, list(located.vertebrae))
+    bodies = [_body_result(body, pairs.get(k)) for k, body in enumerate(wanted)]
+    taken = {id(found) for found in pairs.values()}
+    spare = [found for found in located.vertebrae if id(found) not in taken and found.whole]
+    top = max(body.centre_lps_mm[2] for body in wanted)
+    bottom = min(body.centre_lps_mm[2] for body in wanted)
+    inner = [str(found.level) for found in spare if bottom < found.centre_lps_mm[2] < top]
+    outer = [str(found.level) for found in spare if str(found.level) not in inner]
+    return CaseResult(
+        entry.name, fold, entry.truth, entry.levels_known, slice_distance_mm(volume),
+        bodies, inner, outer, [f"{r.where}: {r.reason}" for r in located.refusals], list(located.warnings),
+        seconds, int(volume.voxels.size),
+    )  # fmt: skip
+
+
+def _matched(wanted: list[TrueBody], found: list[Vertebra]) -> dict[int, Vertebra]:
+    """Pairs true and found bodies, nearest first, within MATCH_MM; each is used once."""
+    if not wanted or not found:
+        return {}
+    true = np.array([body.centre_lps_mm for body in wanted])
+    own = np.array([body.centre_lps_mm for body in found])
+    away = np.linalg.norm(true[:, None] - own[None], axis=2)
+    pairs: dict[int, Vertebra] = {}
+    used: set[int] = set()
+    for flat in np.argsort(away, axis=None):
+        k, j = divmod(int(flat), len(found))
+        if away[k, j] <= MATCH_MM and k not in pairs and j not in used:
+            pairs[k] = found[j]
+            used.add(j)
+    return pairs
+
+
+def _body_result(body: TrueBody, found: Vertebra | None) -> BodyResult:
+    true = None if body.points_lps_mm is None else [float(h) for h in three_heights(body.points_lps_mm)]
+    if found is None:
+        return BodyResult(str(body.level), body.sure, None, None, None, None, true, None, [], None)
+    points = None if found.points is None else found.points.array()
+    return BodyResult(
+        str(body.level),
+        body.sure,
+        str(found.level),
+        found.level_certain,
+        float(np.linalg.norm(found.centre_lps_mm - body.centre_lps_mm)),
+        None if points is None else [round(float(h), 2) for h in three_heights(points)],
+        true,
+        found.uncertainty_mm,
+        list(found.flags),
+        None if points is None else [[round(float(x), 2) for x in point] for point in points],
+    )
+
+
+def fold_weights(fold: int) -> Path:
+    """Where the weights of a fold lie."""
+    return FOLD_WORK / str(fold) / "localiser.safetensors"
+
+
+def train_folds(cases: Path) -> None:
+    """Trains every fold whose weights are not there yet, taking up its checkpoints."""
+    for fold, patients in enumerate(FOLDS):
+        if not fold_weights(fold).is_file():
+            say(f"fold {fold}: without {', '.join(patients)}")
+            work = FOLD_WORK / str(fold)
+            train_localiser.main(
+                [
+                    str(cases),
+                    "--out",
+                    str(fold_weights(fold)),
+                    "--work",
+                    str(work),
+                    "--leave-out",
+                    ",".join(patients),
+                ]
+            )
+
+
+def evaluate(cases: Path) -> list[CaseResult]:
+    """Scores every fold's patients with the weights that never saw them, then the test-only case."""
+    results = []
+    for fold, patients in enumerate(FOLDS):
+        localiser = load_localiser(fold_weights(fold))
+        for entry in CASES:
+            if entry.patient in patients:
+                results.append(score_case(cases, entry, localiser, fold))
+                say(f"{entry.name}: {results[-1].seconds:.1f} s")
+    bundled = load_localiser(BUNDLED)
+    results += [score_case(cases, entry, bundled, None) for entry in CASES if not entry.trained]
+    return results
+
+
+def head_is_empty(cases: Path) -> bool:
+    """Says whether nothing is found on the head."""
+    volume = read_volume(ct_path(cases, HEAD))
+    return not load_localiser(BUNDLED).locate(volume).vertebrae
+
+
+def say(words: str) -> None:
+    """Tells how far it is."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def _commit() -> str:
+    answer = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip()
+
+
+def main() -> int:
+    """Runs the evaluation from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--train", action="store_true", help="make the fold weights first")
+    chosen = parser.parse_args()
+    if "VFSCREEN_CASES" not in os.environ:
+        say("set VFSCREEN_CASES to the folder of the development cases")
+        return 2
+    cases = Path(os.environ["VFSCREEN_CASES"])
+    torch.set_num_threads(1)
+    if chosen.train:
+        train_folds(cases)
+    if not all(fold_weights(fold).is_file() for fold in range(len(FOLDS))):
+        say("there are no fold weights yet: run it with --train")
+        return 2
+    results = [asdict(result) for result in evaluate(cases)]
+    figures = figures_of(results) | {
+        "head_is_empty": head_is_empty(cases),
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    kept = {"commit": _commit(), "folds": FOLDS, "match_mm": MATCH_MM, "figures": figures, "cases": results}
+    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+    write_tables(ROOT / "docs" / "localiser.md", results, figures)
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

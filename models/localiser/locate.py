@@ -1,0 +1,197 @@
+"""The localiser: tube, line, straightened stack, chain, names, points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.localiser.chain import Link, best_chain, peaks_of
+from models.localiser.curve import Curve, curve_through, framed
+from models.localiser.endplates import find_points
+from models.localiser.level_net import LevelNet, read_levels
+from models.localiser.measure import cut_by_view, doubts_of
+from models.localiser.naming import Naming, name_chain
+from models.localiser.points_net import PointsNet
+from models.localiser.spine_line import spine_line
+from models.localiser.stack_net import StackMaps, StackNet, read_stack
+from models.localiser.straighten import STACK_MM, STRIP_MM, Stack, coronal_strip, sagittal_stack
+from models.localiser.tube_net import TubeNet, tube_probability
+from vfscreen.findings import Refusal, Vertebra
+from vfscreen.genant import SixPoints, axes_of, heights_of
+from vfscreen.ports import Located
+from vfscreen.volume import Volume
+
+Float = NDArray[np.float64]
+
+NO_SPINE = "no thoracic or lumbar spine was found in this volume"
+UNCERTAIN_NAMES = "the level names are not certain: no rib or sacrum settles them; they are consecutive"
+EXTEND_MM = 32.0
+SACRAL_SHARE = np.float32(0.9)
+LOWEST_CHAIN = 0.35
+"""A chain whose members score less than this on average is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nets:
+    """The four nets of the localiser."""
+
+    tube: TubeNet
+    stack: StackNet
+    level: LevelNet
+    points: PointsNet
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chain of body centres. Shapes: centres (n, 3) LPS mm; scores (n,); places (n,); sacrum (n + 1,)."""
+
+    centres: Float
+    scores: Float
+    places: NDArray[np.intp]
+    sacrum: Float
+
+
+@dataclass(frozen=True, slots=True)
+class SpineLocaliser:
+    """Implements `vfscreen.ports.Localiser`."""
+
+    name: str
+    nets: Nets
+
+    def locate(self, volume: Volume) -> Located:
+        """Finds, names and measures every vertebral body that can be seen."""
+        found = find_bodies(self.nets, volume)
+        if found is None:
+            return Located((), (), (NO_SPINE,))
+        naming = name_bodies(self.nets, volume, found)
+        return _described(self.nets, volume, found, naming)
+
+
+def find_bodies(nets: Nets, volume: Volume) -> Found | None:
+    """Finds the chain of bodies; None if there is no spine in view."""
+    probability, grid = tube_probability(nets.tube, volume)
+    line = spine_line(probability, grid, STACK_MM)
+    if line is None:
+        return None
+    found = _along(nets, volume, _in_view(line, volume))
+    if found is None or len(found.centres) < 2:
+        return found
+    again = curve_through(found.centres, STACK_MM, (EXTEND_MM, EXTEND_MM), smooth_mm=5.0)
+    return _along(nets, volume, _in_view(again, volume)) or found
+
+
+def _in_view(line: Curve, volume: Volume) -> Curve:
+    """Cuts a line to the stretch that runs inside the volume."""
+    inside = np.flatnonzero(volume.contains(line.points))
+    if len(inside) < 8:
+        return line
+    return framed(line.points[inside[0] : inside[-1] + 1], line.step_mm)
+
+
+def _along(nets: Nets, volume: Volume, line: Curve) -> Found | None:
+    stack = sagittal_stack(volume, line)
+    maps = read_stack(nets.stack, stack)
+    either = np.maximum(
+        maps.body, SACRAL_SHARE * maps.sacrum
+    )  # the first sacral body may end the chain: it is named later
+    peaks = peaks_of(np.where(stack.inside, either, np.float32(0)), stack.step_mm)
+    chain = best_chain(peaks, maps.disc, stack.step_mm)
+    if not chain or np.mean([link.peak.score for link in chain]) < LOWEST_CHAIN:
+        return None
+    centres = np.array([_centre(link, stack, maps) for link in chain])
+    places = np.cumsum([link.steps for link in chain]) - chain[0].steps
+    scores = np.array([link.peak.score for link in chain])
+    return Found(centres, scores, places, _sacral_signs(chain, stack, maps))
+
+
+def _centre(link: Link, stack: Stack, maps: StackMaps) -> Float:
+    row, column = link.peak.row, link.peak.column
+    left_mm = float(maps.left_mm[round(row), round(column)])
+    return stack.curve.place(row, left_mm, stack.posterior_of(column))
+
+
+def _sacral_signs(chain: list[Link], stack: Stack, maps: StackMaps) -> Float:
+    """How much each member, and the place below the last, looks like the first sacral body; NaN out of view."""
+    rows = np.array([link.peak.row for link in chain])
+    columns = np.array([link.peak.column for link in chain])
+    gap = float(rows[-1] - rows[-2]) if len(rows) > 1 else 30.0 / stack.step_mm
+    rows, columns = np.append(rows, rows[-1] + 0.9 * gap), np.append(columns, columns[-1] + 4.0)
+    signs = np.full(len(rows), np.nan)
+    for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        window = (
+            slice(max(round(row - 0.35 * gap), 0), max(round(row + 0.35 * gap), 0) + 1),
+            slice(max(round(column - 14), 0), max(round(column + 14), 0) + 1),
+        )
+        seen = stack.inside[window]
+        if seen.size and seen.mean() > 0.5:
+            signs[k] = float(maps.sacrum[window][seen].max())
+    return signs
+
+
+def name_bodies(nets: Nets, volume: Volume, found: Found) -> Naming:
+    """Names the chain by what ribs, pedicles and pelvis say."""
+    return name_chain(level_chances(nets, volume, found), found.places, found.sacrum)
+
+
+def level_chances(nets: Nets, volume: Volume, found: Found) -> Float:
+    """Reads each body's log-probabilities of the level classes, (n, 19)."""
+    if len(found.centres) < 2:
+        line = curve_through(
+            found.centres[0] + np.array([[0, 0, 15.0], [0, 0, -15.0]]), STRIP_MM, (45.0, 45.0)
+        )
+    else:
+        line = curve_through(found.centres, STRIP_MM, (60.0, 60.0), smooth_mm=5.0)
+    rows = np.array([line.coordinates(centre)[0] for centre in found.centres])
+    return read_levels(nets.level, coronal_strip(volume, line), rows)
+
+
+def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Located:
+    """Measures the bodies that have a thoracic or lumbar name and says what is refused."""
+    kept = [k for k, level in enumerate(naming.levels) if level is not None]
+    if not kept:
+        return Located((), (), (NO_SPINE,))
+    final = find_points(nets.points, volume, found.centres)
+    cut = cut_by_view(final)
+    doubts = doubts_of(volume, final)
+    vertebrae, refusals = [], _missing(found, naming)
+    for k in kept:
+        level = naming.levels[k]
+        assert level is not None  # `kept` holds the named ones
+        common = (level, naming.certain, not bool(cut[k]))
+        if cut[k]:
+            vertebrae.append(Vertebra(*common, found.centres[k], float(found.scores[k])))
+            refusals.append(Refusal(str(level), "cut by the edge of the scan"))
+            continue
+        points = SixPoints.from_array(final.points[k])
+        vertebrae.append(
+            Vertebra(
+                *common,
+                final.points[k].mean(0),
+                float(found.scores[k]),
+                points,
+                axes_of(points),
+                heights_of(points),
+                doubts[k].uncertainty_mm,
+                doubts[k].flags,
+            )
+        )
+    warnings = () if naming.certain else (UNCERTAIN_NAMES,)
+    return Located(tuple(vertebrae), tuple(refusals), warnings)
+
+
+def _missing(found: Found, naming: Naming) -> list[Refusal]:
+    """One refusal for every body that must lie between two found ones."""
+    refusals = []
+    for k in np.flatnonzero(np.diff(found.places) > 1):
+        above, below = naming.levels[k], naming.levels[k + 1]
+        if above is not None and below is not None:
+            refusals.append(
+                Refusal(
+                    f"between {above} and {below}",
+                    "a body must lie here but could not be placed",
+                    "look here yourself",
+                )
+            )
+    return refusals

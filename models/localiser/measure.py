@@ -1,0 +1,109 @@
+"""What may be said of a body's measurement: whether it is whole, how uncertain its heights are, what is doubtful."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.localiser.endplates import Outlines
+from vfscreen.findings import TOO_THICK
+from vfscreen.volume import Volume, anatomical_axes
+
+Float = NDArray[np.float64]
+
+THICK_MM = 3.05
+"""Slices thicker than 3 mm along the spine do not carry a height measurement (with room for rounding)."""
+ENDPLATE_UNCLEAR = "endplate unclear"
+PASSES_DIFFER = "points differ between two measurements"
+UNLIKE_NEIGHBOURS = "heights differ from neighbours"
+CORNER_AT_EDGE = "corner at the edge of the view"
+
+UNCLEAR_MM = 3.0
+DIFFER_MM = 1.5
+NEIGHBOUR_SHARE = 0.22
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """How uncertain one height of a body is: half the 95 % interval, mm, and the flags in words."""
+
+    uncertainty_mm: float
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What speaks for an uncertain height: distance of slices, noise over contrast, the net's widest belief
+    in a point's level, and the largest difference of a height between the two passes. Units: mm; blur has none.
+    """
+
+    slice_mm: float
+    blur: float
+    spread_mm: float
+    differ_mm: float
+
+
+def three_heights(points: Float) -> Float:
+    """Anterior, middle and posterior height; (..., 6, 3) -> (..., 3) mm."""
+    return np.asarray(np.linalg.norm(points[..., :3, :] - points[..., 3:, :], axis=-1))
+
+
+def slice_distance_mm(volume: Volume) -> float:
+    """Distance of the voxels along the patient's long axis, mm."""
+    return float(volume.spacing_mm[anatomical_axes(volume.affine)[0][2]])
+
+
+def cut_by_view(outlines: Outlines) -> NDArray[np.bool_]:
+    """Says of each body whether the edge of the view cuts it: a middle point, or two corners, lie beyond."""
+    unseen = ~outlines.seen
+    return np.asarray(unseen[:, [1, 4]].any(1) | (unseen.sum(1) >= 2))
+
+
+def doubts_of(volume: Volume, outlines: Outlines) -> list[Doubt]:
+    """Judges each body's measurement.
+
+    Uncertainty: the root of the squared parts from slice distance, noise against contrast, the net's own spread and
+    the difference of its two passes; the constants were fitted on patients left out (`docs/localiser.md`).
+    """
+    heights, earlier = three_heights(outlines.points), three_heights(outlines.earlier)
+    mean = heights.mean(1)
+    slice_mm = slice_distance_mm(volume)
+    doubts = []
+    for k in range(len(heights)):
+        signs = Signs(
+            slice_mm,
+            float(outlines.noise_hu[k] / max(float(np.median(outlines.fall_hu[k])), 20.0)),
+            float(outlines.spread_mm[k].max()),
+            float(np.abs(heights[k] - earlier[k]).max()),
+        )
+        near = [mean[j] for j in (k - 1, k + 1) if 0 <= j < len(mean)]
+        flags = []
+        if signs.slice_mm > THICK_MM:
+            flags.append(TOO_THICK)
+        if signs.spread_mm > UNCLEAR_MM:
+            flags.append(ENDPLATE_UNCLEAR)
+        if signs.differ_mm > DIFFER_MM:
+            flags.append(PASSES_DIFFER)
+        if near and abs(mean[k] / np.mean(near) - 1.0) > NEIGHBOUR_SHARE:
+            flags.append(UNLIKE_NEIGHBOURS)
+        if not outlines.seen[k].all():
+            flags.append(CORNER_AT_EDGE)
+        doubts.append(Doubt(uncertainty_mm(signs), tuple(flags)))
+    return doubts
+
+
+BASE_MM, PER_SLICE, PER_BLUR_MM, PER_SPREAD, PER_DIFFERENCE = 0.9, 0.45, 1.5, 0.5, 0.8
+
+
+def uncertainty_mm(signs: Signs) -> float:
+    """Half the 95 % interval of one height, mm."""
+    parts = (
+        BASE_MM,
+        PER_SLICE * signs.slice_mm,
+        PER_BLUR_MM * min(signs.blur, 1.5),
+        PER_SPREAD * min(signs.spread_mm, 5.0),
+        PER_DIFFERENCE * min(signs.differ_mm, 4.0),
+    )
+    return float(np.sqrt(np.sum(np.square(parts))))

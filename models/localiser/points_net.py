@@ -1,0 +1,118 @@
+"""A 2D net that places the six points on a body's own mid-sagittal picture, scaled to the spacing of the bodies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.localiser.frames import Frames
+from models.localiser.tube_net import normalised
+from vfscreen.volume import Volume, sample
+
+Float = NDArray[np.float64]
+Picture = NDArray[np.float32]
+
+ROWS, COLUMNS = 96, 80
+PIXELS_A_SPACING = 40.0
+SLABS_MM = ((-6.0, -4.0), (-1.5, 0.0, 1.5), (4.0, 6.0))
+"""Offsets to the left of the three pictures; each is the mean of its planes."""
+REACH = 6
+"""Half the window round the peak over which a point is averaged, pixels."""
+
+
+def _block(channels_in: int, channels_out: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for source in (channels_in, channels_out):
+        layers += [
+            nn.Conv2d(source, channels_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels_out, momentum=0.03),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+class PointsNet(nn.Module):
+    """A 2D U-Net. Shapes: (b, 3, 96, 80) normalised -> (b, 6, 96, 80) logits, one picture a point of `POINT_NAMES`."""
+
+    def __init__(self, widths: tuple[int, ...] = (12, 20, 32, 48, 64)) -> None:
+        super().__init__()
+        sources = (len(SLABS_MM), *widths[:-1])
+        self.down = nn.ModuleList(_block(a, b) for a, b in zip(sources, widths, strict=True))
+        self.up = nn.ModuleList(_block(low + high, high) for high, low in pairwise(widths))
+        self.head = nn.Conv2d(widths[0], 6, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the six maps."""
+        floors: list[Tensor] = []
+        for level, block in enumerate(self.down):
+            x = block(x if level == 0 else functional.max_pool2d(x, 2))
+            floors.append(x)
+        for level in reversed(range(len(self.up))):
+            x = functional.interpolate(x, scale_factor=2)
+            x = self.up[level](torch.cat([x, floors[level]], 1))
+        out: Tensor = self.head(x)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Shapes: points (n, 6, 3) LPS mm; spread_mm (n, 6): how wide the net's belief is along the body's axis."""
+
+    points: Float
+    spread_mm: Float
+
+
+def body_pictures(volume: Volume, frames: Frames) -> Picture:
+    """Reads each body's three pictures, (n, 3, 96, 80); row 0 on top, column 0 in front, 40 pixels a spacing."""
+    step = (frames.spacing_mm / PIXELS_A_SPACING)[:, None, None, None]
+    up = ((ROWS - 1) / 2 - np.arange(ROWS))[None, :, None, None] * step
+    back = (np.arange(COLUMNS) - (COLUMNS - 1) / 2)[None, None, :, None] * step
+    plane = (
+        frames.origins[:, None, None]
+        + up * frames.superior[:, None, None]
+        + back * frames.posterior[:, None, None]
+    )
+    left = frames.left[:, None, None]
+    slabs = [np.mean([sample(volume, plane + side * left) for side in sides], axis=0) for sides in SLABS_MM]
+    return np.stack(slabs, 1).astype(np.float32)
+
+
+def place_points(net: PointsNet, volume: Volume, frames: Frames) -> Placed:
+    """Places the six points of every body."""
+    pictures = body_pictures(volume, frames)
+    with torch.inference_mode():
+        maps = net(normalised(torch.from_numpy(pictures)))
+        chances = torch.softmax(maps.flatten(2), 2).reshape(maps.shape).numpy().astype(float)
+    places, spread = _means(chances)
+    step = frames.spacing_mm / PIXELS_A_SPACING
+    up = ((ROWS - 1) / 2 - places[..., 0]) * step[:, None]
+    back = (places[..., 1] - (COLUMNS - 1) / 2) * step[:, None]
+    points = (
+        frames.origins[:, None]
+        + up[..., None] * frames.superior[:, None]
+        + back[..., None] * frames.posterior[:, None]
+    )
+    return Placed(points, spread * step[:, None])
+
+
+def _means(chances: Float) -> tuple[Float, Float]:
+    """The mean place (row, column) round each map's peak, and the spread of its rows over the whole map, pixels."""
+    count, points = chances.shape[:2]
+    places, spread = np.zeros((count, points, 2)), np.zeros((count, points))
+    rows, columns = np.arange(ROWS), np.arange(COLUMNS)
+    for k in range(count):
+        for p in range(points):
+            one = chances[k, p]
+            at = np.unravel_index(int(one.argmax()), one.shape)
+            near = (np.abs(rows - at[0]) <= REACH)[:, None] & (np.abs(columns - at[1]) <= REACH)[None]
+            mass = np.where(near, one, 0.0)
+            total = mass.sum()
+            places[k, p] = (mass.sum(1) @ rows / total, mass.sum(0) @ columns / total)
+            spread[k, p] = np.sqrt(one.sum(1) @ (rows - places[k, p, 0]) ** 2)
+    return places, spread

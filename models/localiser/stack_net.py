@@ -1,0 +1,81 @@
+"""A 2D net that finds body centres, discs and the sacrum on the straightened stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.localiser.straighten import STACK_LEFT_MM, Stack
+from models.localiser.tube_net import AIR_HU, normalised
+
+Picture = NDArray[np.float32]
+ROW_MULTIPLE = 16
+SHIFT_MM = 12.0
+
+
+def _block(channels_in: int, channels_out: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for source in (channels_in, channels_out):
+        layers += [
+            nn.Conv2d(source, channels_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels_out, momentum=0.03),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+class StackNet(nn.Module):
+    """A 2D U-Net over the seven sagittal pictures.
+
+    Shapes: (b, 7, rows, 80) normalised, rows a multiple of 16 -> (b, 4, rows, 80): logits of body centre, disc and
+    first sacral body, and how far the body's middle lies to the left of the line (in units of SHIFT_MM).
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (12, 24, 36, 48, 64)) -> None:
+        super().__init__()
+        sources = (len(STACK_LEFT_MM), *widths[:-1])
+        self.down = nn.ModuleList(_block(a, b) for a, b in zip(sources, widths, strict=True))
+        self.up = nn.ModuleList(_block(low + high, high) for high, low in pairwise(widths))
+        self.head = nn.Conv2d(widths[0], 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the four maps."""
+        floors: list[Tensor] = []
+        for level, block in enumerate(self.down):
+            x = block(x if level == 0 else functional.max_pool2d(x, 2))
+            floors.append(x)
+        for level in reversed(range(len(self.up))):
+            x = functional.interpolate(x, scale_factor=2)
+            x = self.up[level](torch.cat([x, floors[level]], 1))
+        out: Tensor = self.head(x)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class StackMaps:
+    """What the net says of a stack. Shapes: (rows, 80) each; probabilities, and the shift in mm to the left."""
+
+    body: Picture
+    disc: Picture
+    sacrum: Picture
+    left_mm: Picture
+
+
+def read_stack(net: StackNet, stack: Stack) -> StackMaps:
+    """Runs the net on a whole stack."""
+    rows = stack.hu.shape[1]
+    padded = np.full(
+        (stack.hu.shape[0], -(-rows // ROW_MULTIPLE) * ROW_MULTIPLE, stack.hu.shape[2]), AIR_HU, np.float32
+    )
+    padded[:, :rows] = stack.hu
+    with torch.inference_mode():
+        maps = net(normalised(torch.from_numpy(padded))[None])[0, :, :rows]
+        body, disc, sacrum = (torch.sigmoid(maps[k]).numpy() for k in range(3))
+        shift: Picture = maps[3].numpy() * np.float32(SHIFT_MM)
+    return StackMaps(body, disc, sacrum, shift)
