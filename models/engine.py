@@ -27,8 +27,10 @@ from vfscreen.ports import Grader, Localiser, Progress
 from vfscreen.screening import screen_series
 from vfscreen.wire import screening_to_wire, suggestion_to_wire, vertebra_from_wire
 
-THREADS = 2
-"""One thread is slower by a third, more than two gain little, and reading must stay smooth beside it."""
+THREADS = 1
+"""On two busy cores the demo CT takes 2-3 s to localise with one thread, and 9-14 s with two, which spin while they
+wait for each other. Reading must stay smooth beside it; who has cores to spare may set more.
+"""
 
 Thing = TypeVar("Thing")
 

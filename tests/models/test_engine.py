@@ -10,15 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
+import psutil
 import pytest
 
 from tests.demo_bodies import cut_round_bodies, demo_bodies, write_nifti
 from tests.small_models import write_small_grader
+from vfscreen.findings import screening_to_json
 from vfscreen.volume import Volume
-from vfscreen.wire import suggestion_from_wire, vertebra_to_wire
+from vfscreen.wire import screening_from_wire, suggestion_from_wire, vertebra_to_wire
 
 Json = dict[str, Any]
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "docs" / "screening.schema.json").read_text(encoding="utf-8")
+)
 
 
 @contextmanager
@@ -86,6 +92,34 @@ def test_bodies_whose_points_are_known_are_graded(
     ]
     assert np.allclose(embedded["result"][0], suggestion.embedding, atol=1e-5)
     assert embedded["result"][1] is None
+
+
+def test_the_demo_ct_is_screened_in_order_with_little_memory(
+    running: subprocess.Popen[str], demo_ct: Path, grader: Path
+) -> None:
+    *progress, answer = ask(running, request(5, "screen", demo_ct, grader=str(grader)))
+    shares = [said["progress"]["share"] for said in progress]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    screening = screening_from_wire(answer["result"])
+    jsonschema.validate(json.loads(json.dumps(screening_to_json(screening))), SCHEMA)
+    found = {finding.vertebra.level: finding for finding in screening.findings}
+    for body in demo_bodies():
+        finding = found[body.level]
+        assert np.linalg.norm(finding.vertebra.centre_lps_mm - body.centre_lps_mm) < 6.0
+        assert finding.morphometry is not None and finding.suggestion is not None
+    heights = [-finding.vertebra.centre_lps_mm[2] for finding in screening.findings]
+    assert heights == sorted(heights), "from the head down"
+    assert set(screening.seconds) == {"read", "localise", "grade"}
+    assert peak_megabytes(running.pid) < 1500
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory that a process ever held; what it holds now where the system does not keep that."""
+    status = Path(f"/proc/{pid}/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return float(psutil.Process(pid).memory_info().rss / 2**20)
 
 
 def test_what_is_refused_comes_as_three_sentences_and_the_engine_goes_on(
