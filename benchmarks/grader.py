@@ -1,8 +1,8 @@
 """How good the grader is on patients it never saw: the figures and tables of `docs/grader.md`.
 
 Without arguments it makes figures and tables from `benchmarks/results/grader.json`. `--train` makes that file: it needs
-the development cases (VFSCREEN_CASES) and half an hour to an hour on one core, for the bank and a network for every fold
-of left-out patients. What lies in `--work` (`python -m models.train_grader` leaves it there) is not made again.
+the development cases (VFSCREEN_CASES) and half an hour to an hour on one core, for the bank and a network for every
+fold of left-out patients. What lies in `--work` (`python -m models.train_grader` leaves it there) is not made again.
 """
 
 from __future__ import annotations

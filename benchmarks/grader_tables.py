@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,8 +179,9 @@ def write_tables(page: Path, results: Row) -> None:
         "simulated": simulated_table(results["figures"]["simulated"]),
     }
     for name, table in tables.items():
-        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        text = pattern.sub(lambda found, table=table: found[1] + table + found[2], text)
+        start, end = f"<!-- table: {name} -->", "<!-- end -->"
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}\n{table}\n{end}{rest.partition(end)[2]}"
     page.write_text(text, encoding="utf-8")
 
 
