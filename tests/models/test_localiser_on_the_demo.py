@@ -13,7 +13,7 @@ from models.localiser import BUNDLED, load_localiser
 from models.localiser.locate import NO_SPINE
 from vfscreen.anatomy import Level, level_of
 from vfscreen.errors import WeightsDamaged
-from vfscreen.volume import Volume, sagittal_first
+from vfscreen.volume import Volume, reorient, sagittal_first
 
 if TYPE_CHECKING:
     from vfscreen.ports import Localiser, Located
@@ -29,6 +29,12 @@ def localiser() -> Localiser:
 @pytest.fixture(scope="module")
 def located(localiser: Localiser, demo_volume: Volume) -> Located:
     return localiser.locate(demo_volume)
+
+
+@pytest.fixture(scope="module")
+def upright(demo_volume: Volume) -> Volume:
+    """The demo CT with array axes left, posterior, superior."""
+    return reorient(demo_volume, (0, 1, 2), (1, 1, 1))
 
 
 def true_centres() -> dict[Level, np.ndarray]:
@@ -82,22 +88,22 @@ def test_another_orientation_of_the_array_gives_the_same_bodies(
         assert np.linalg.norm(own.centre_lps_mm - other.centre_lps_mm) < 0.5
 
 
-def test_a_volume_without_spine_gives_no_body_and_says_so(localiser: Localiser, demo_volume: Volume) -> None:
-    flank = demo_volume.voxels[:150]  # the right flank, ribs in view, no spine
+def test_a_volume_without_spine_gives_no_body_and_says_so(localiser: Localiser, upright: Volume) -> None:
+    flank = upright.voxels[:150]  # the right flank, ribs in view, no spine
     nothing = np.full((60, 60, 40), -1000, np.int16)
     for voxels in (np.ascontiguousarray(flank), nothing):
-        located = localiser.locate(Volume(voxels, demo_volume.affine))
+        located = localiser.locate(Volume(voxels, upright.affine))
         assert located.vertebrae == ()
         assert located.warnings == (NO_SPINE,)
 
 
-def test_a_short_piece_of_the_spine_is_cut_at_both_ends(localiser: Localiser, demo_volume: Volume) -> None:
+def test_a_short_piece_of_the_spine_is_cut_at_both_ends(localiser: Localiser, upright: Volume) -> None:
     centres = true_centres()
-    rows = [demo_volume.indices_of(centres[level])[2] for level in (Level.T12, Level.T8)]
+    rows = [upright.indices_of(centres[level])[2] for level in (Level.T12, Level.T8)]
     low, high = round(min(rows)), round(max(rows))
-    affine = demo_volume.affine.copy()
-    affine[:3, 3] = demo_volume.lps_of(np.array([0, 0, low], float))
-    piece = Volume(np.ascontiguousarray(demo_volume.voxels[:, :, low : high + 1]), affine)
+    affine = upright.affine.copy()
+    affine[:3, 3] = upright.lps_of(np.array([0, 0, low], float))
+    piece = Volume(np.ascontiguousarray(upright.voxels[:, :, low : high + 1]), affine)
     located = localiser.locate(piece)
     whole = [body.centre_lps_mm for body in located.vertebrae if body.whole]
     assert len(whole) == 3
@@ -105,10 +111,10 @@ def test_a_short_piece_of_the_spine_is_cut_at_both_ends(localiser: Localiser, de
         assert np.linalg.norm(place - centres[level]) < 6
 
 
-def test_thick_slices_are_flagged_on_every_whole_body(localiser: Localiser, demo_volume: Volume) -> None:
-    affine = demo_volume.affine.copy()
+def test_thick_slices_are_flagged_on_every_whole_body(localiser: Localiser, upright: Volume) -> None:
+    affine = upright.affine.copy()
     affine[:, 2] *= 2
-    thick = localiser.locate(Volume(np.ascontiguousarray(demo_volume.voxels[:, :, ::2]), affine))
+    thick = localiser.locate(Volume(np.ascontiguousarray(upright.voxels[:, :, ::2]), affine))
     whole = [body for body in thick.vertebrae if body.whole]
     assert len(whole) >= 10
     assert all("slices too thick for height measurement" in body.flags for body in whole)

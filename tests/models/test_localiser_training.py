@@ -22,7 +22,7 @@ from models.localiser.truth import CASES, TrueBody, TrueCase
 from models.localiser.tube_net import TubeNet
 from models.localiser.tube_training import tube_batch, tube_case, tube_loss
 from vfscreen.anatomy import level_of
-from vfscreen.volume import Volume
+from vfscreen.volume import Volume, reorient
 
 if TYPE_CHECKING:
     from vfscreen.findings import Vertebra
@@ -46,10 +46,11 @@ Make = Callable[[Volume, TrueCase], tuple[torch.nn.Module, Draw]]
 
 
 def a_tube(volume: Volume, truth: TrueCase) -> tuple[torch.nn.Module, Draw]:
-    middle = np.ascontiguousarray(volume.voxels[128:384])
-    affine = volume.affine.copy()
-    affine[:3, 3] = volume.lps_of(np.array([128.0, 0.0, 0.0]))
-    net, case = TubeNet((4, 8, 8)), tube_case(Volume(middle, affine), truth)
+    upright = reorient(volume, (0, 1, 2), (1, 1, 1))
+    affine = upright.affine.copy()
+    affine[:3, 3] = upright.lps_of(np.array([128.0, 0.0, 0.0]))
+    middle = Volume(np.ascontiguousarray(upright.voxels[128:384]), affine)
+    net, case = TubeNet((4, 8, 8)), tube_case(middle, truth)
     return net, lambda rng: tube_loss(net, tube_batch(case, rng))
 
 
@@ -71,23 +72,24 @@ def some_points(volume: Volume, truth: TrueCase) -> tuple[torch.nn.Module, Draw]
 
 
 @pytest.mark.parametrize(
-    ("make", "share"), [(a_tube, 0.85), (a_stack, 0.75), (a_level, 0.9), (some_points, 0.85)]
+    ("make", "steps", "share"),
+    [(a_tube, 16, 0.92), (a_stack, 40, 0.75), (a_level, 40, 0.9), (some_points, 40, 0.85)],
 )
 def test_training_lowers_the_loss(
-    make: Make, share: float, demo_volume: Volume, truth: TrueCase, tmp_path: Path
+    make: Make, steps: int, share: float, demo_volume: Volume, truth: TrueCase, tmp_path: Path
 ) -> None:
     torch.manual_seed(1)
     net, draw = make(demo_volume, truth)
     before = mean_loss(net, draw)
-    train(net, draw, Recipe(40, 1e-2, seed=1), tmp_path / "net.pt", print)
+    train(net, draw, Recipe(steps, 1e-2, seed=1), tmp_path / "net.pt", print)
     assert mean_loss(net, draw) < share * before
 
 
 def mean_loss(net: torch.nn.Module, draw: Draw) -> float:
-    """The mean loss of eight fixed draws, with the statistics of those very draws."""
+    """The mean loss of five fixed draws, with the statistics of those very draws."""
     net.train()
     with torch.no_grad():
-        return float(np.mean([float(draw(np.random.default_rng((9, k)))) for k in range(8)]))
+        return float(np.mean([float(draw(np.random.default_rng((9, k)))) for k in range(5)]))
 
 
 def test_a_training_that_was_broken_off_ends_like_an_unbroken_one(
