@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from vfscreen.errors import DiskFull
@@ -17,10 +17,11 @@ def write_durably(path: Path, content: bytes) -> None:
         DiskFull: there is no room; what was there before is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    part = Path(name)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with part.open(
+            "xb"
+        ) as file:  # with the rights that any file gets here: a department may share the folder
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -17,6 +17,8 @@ def test_a_file_is_replaced_in_one_act_and_nothing_else_is_left(tmp_path: Path) 
     write_durably(path, b"first")
     write_durably(path, b"second")
     assert path.read_bytes() == b"second"
+    (tmp_path / "any other file").touch()
+    assert path.stat().st_mode == (tmp_path / "any other file").stat().st_mode, "a shared folder stays shared"
     assert [entry.name for entry in path.parent.iterdir()] == ["pointer"]
 
 
