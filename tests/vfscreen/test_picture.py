@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vfscreen.anatomy import Level
-from vfscreen.export.picture import describe, draw_screening, write_picture
+from vfscreen.export.picture import FOOT_PX, describe, draw_screening, write_picture
 from vfscreen.findings import Finding, Screening, Suggestion, Vertebra
 from vfscreen.genant import Grade
 from vfscreen.volume import Volume
@@ -39,12 +39,12 @@ def test_the_sheet_follows_the_spine() -> None:
     )
     picture = np.asarray(draw_screening(block(), Screening("x", None, findings)).convert("L"), float)
     bright_rows = (picture > 90).any(axis=1)
-    assert bright_rows[30:-40].mean() > 0.95  # a flat plane would lose the column where it bends
+    assert bright_rows[30 : -40 - FOOT_PX].mean() > 0.95  # a flat plane would lose the column where it bends
 
 
 def test_without_a_body_the_middle_plane_is_drawn() -> None:
     picture = draw_screening(block(), Screening("x", None))
-    assert picture.size == (118, 238)
+    assert picture.size == (118, 238 + FOOT_PX)
 
 
 def test_a_picture_is_written_as_png(tmp_path: Path) -> None:

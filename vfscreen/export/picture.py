@@ -21,7 +21,8 @@ STEP_MM = 0.5
 HALF_DEPTH_MM = 75.0
 MARGIN_MM = 25.0
 SLAB_MM = (-1.0, 0.0, 1.0)
-FONT_SIZE = 22
+FONT_SIZE = 20
+FOOT_PX = 28
 
 # Okabe and Ito's colours, told apart by the colour-blind; the grade is written beside them as well.
 GRADE_COLOURS = ("#BBBBBB", "#56B4E9", "#F0E442", "#D55E00")
@@ -37,11 +38,13 @@ def draw_screening(volume: Volume, screening: Screening) -> Image.Image:
     y_mm, z_mm = _extent(volume, centres)
     sheet = _sheet(volume, centres, y_mm, z_mm)
     grey = np.clip((sheet - WINDOW_HU[0]) / (WINDOW_HU[1] - WINDOW_HU[0]), 0, 1)
-    picture = Image.fromarray((grey * 255).astype(np.uint8)).convert("RGB")
+    drawn = Image.fromarray((grey * 255).astype(np.uint8)).convert("RGB")
+    picture = Image.new("RGB", (drawn.width, drawn.height + FOOT_PX))
+    picture.paste(drawn)
     pen = ImageDraw.Draw(picture)
     for finding in screening.findings:
         _draw_finding(pen, finding, float(y_mm[0]), float(z_mm[0]), len(y_mm))
-    pen.text((8, picture.height - 26), NOTICE, fill="#FFFFFF", font=ImageFont.load_default(14))
+    pen.text((8, drawn.height + 6), NOTICE, fill="#FFFFFF", font=ImageFont.load_default(14))
     return picture
 
 
