@@ -24,7 +24,7 @@ from grader_tables import figures_of, write_tables
 from models.grader.calibrate import UNBROKEN_PERCENT
 from models.grader.cases import read_graded_case, real_examples
 from models.grader.config import COMPACT, read_config
-from models.grader.examples import Example
+from models.grader.examples import Example, reader_example
 from models.grader.folds import FOLDS, Workshop
 from models.grader.stored import read_grader
 from models.grader.suggest import BUNDLED
@@ -32,9 +32,12 @@ from models.grader.trained import TrainedGrader, loaded_net, say
 from models.grader.view import misplaced
 from models.localiser.truth import CASES
 from models.train_grader import OWN_MARKS, read_bank, say_step
-from vfscreen.findings import verdict_of
+from vfscreen.anatomy import level_of
+from vfscreen.findings import Verdict, Vertebra, verdict_of
+from vfscreen.genant import ReadGrade, SixPoints, axes_of
 
 RESULTS = Path("benchmarks/results/grader.json")
+LOCALISER_RESULTS = Path("benchmarks/results/localiser.json")
 PAGE = Path("docs/grader.md")
 DRAWS = 5
 """How often the real bodies are scored with points as wrong as a localiser's."""
@@ -97,6 +100,7 @@ def evaluated(cases: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         "real": real,
         "simulated": simulated,
         "shipped_on_test_only": list(test_only_rows(cases, chosen.own_marks, chosen.seed)),
+        "chain": list(chain_rows(cases, chosen.own_marks, workshop)),
     }
     return results | {"figures": figures_of(results)}
 
@@ -168,6 +172,52 @@ def test_only_rows(cases: Path, own_marks: Path, seed: int) -> Iterator[dict[str
             case = read_graded_case(cases, entry, own_marks)
             if case is not None:
                 yield from scored_bodies(grader, real_examples(case), seed)
+
+
+def chain_rows(cases: Path, own_marks: Path, workshop: Workshop) -> Iterator[dict[str, Any]]:
+    """Yields what the whole chain says of every body whose grade is known.
+
+    Points and names are those that a localiser which had left the patient out found (`LOCALISER_RESULTS`); test-only
+    cases are seen by the shipped weights. A body that was not found, or not measured, is `not_assessed`.
+    """
+    if not LOCALISER_RESULTS.is_file():
+        return
+    found = {
+        case["name"]: case for case in json.loads(LOCALISER_RESULTS.read_text(encoding="utf-8"))["cases"]
+    }
+    fold_of = {patient: fold for fold, patients in FOLDS.items() for patient in patients}
+    graders = {fold: workshop.scored(fold) for fold in FOLDS}
+    for entry in CASES:
+        case = read_graded_case(cases, entry, own_marks)
+        if case is None or entry.name not in found or not (entry.trained or BUNDLED.is_file()):
+            continue
+        grader = graders[fold_of[entry.patient]] if entry.trained else read_grader(BUNDLED)[0]
+        bodies = {body["level"]: body for body in found[entry.name]["bodies"]}
+        seen = {level: located(body) for level, body in bodies.items() if body["points_lps_mm"]}
+        for level, grade in case.grades.items():
+            if str(level) not in bodies:
+                continue
+            row = {
+                "body": f"{entry.name}/{level}",
+                "patient": entry.patient,
+                "grade": int(grade),
+                "found_as": bodies[str(level)]["found_level"],
+                "verdict": str(Verdict.NOT_ASSESSED),
+            }
+            if str(level) in seen:
+                shares = ReadGrade(float(grade)).soft()
+                body = reader_example(
+                    case.volume, seen[str(level)], list(seen.values()), shares, entry.patient, row["body"]
+                )
+                row |= next(said_of(grader, [body]))
+            yield row
+
+
+def located(body: dict[str, Any]) -> Vertebra:
+    """Builds a body as the localiser found it."""
+    points = SixPoints.from_array(np.array(body["points_lps_mm"]))
+    axes = axes_of(points)
+    return Vertebra(level_of(body["found_level"]), True, True, axes.origin, 1.0, points, axes)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,10 @@ def figures_of(results: Row) -> Row:
         "misplaced_grade1_flagged": counted(moved, 1, FLAGGED),
         "misplaced_healthy_flagged": counted(moved, 0, FLAGGED),
         "test_only_healthy_flagged": counted(results["shipped_on_test_only"], 0, FLAGGED),
+        "chain_grade2_flagged": counted(results["chain"], 2, FLAGGED),
+        "chain_grade1_flagged": counted(results["chain"], 1, FLAGGED),
+        "chain_healthy_flagged": counted(results["chain"], 0, FLAGGED),
+        "chain_not_assessed": sum(row["verdict"] == "not_assessed" for row in results["chain"]),
         "simulated": with_intervals(simulated),
     }
 
@@ -175,6 +179,7 @@ def write_tables(page: Path, results: Row) -> None:
         "test-only": body_table(
             [row for row in results["shipped_on_test_only"] if row["grade"] or any_flag(row)]
         ),
+        "chain": chain_table(results["chain"]),
         "patients": patients_table(results["real"]),
         "simulated": simulated_table(results["figures"]["simulated"]),
     }
@@ -218,6 +223,36 @@ def body_table(rows: Sequence[Row]) -> str:
         lines.append(
             f"| {row['body']} | {row['grade']} | {row['measured']:.0f} | {row['regressed']:.0f} | {chances} "
             f"| {{{', '.join(map(str, row['set']))}}} | {row['verdict'].replace('_', ' ')} | {often}/{len(moved)} |"
+        )
+    return "\n".join(lines)
+
+
+def chain_table(rows: Sequence[Row]) -> str:
+    """Counts by grade, then one line for every fracture and for every healthy body that was flagged."""
+    if not rows:
+        return "(not measured yet)"
+    lines = [
+        "| grade | bodies | fracture | uncertain | no fracture | not assessed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for grade in sorted({row["grade"] for row in rows}, reverse=True):
+        verdicts = [row["verdict"] for row in rows if row["grade"] == grade]
+        cells = [verdicts.count(one) for one in ("fracture", "uncertain", "no_fracture", "not_assessed")]
+        lines.append(f"| {grade} | {len(verdicts)} | " + " | ".join(map(str, cells)) + " |")
+    lines += [
+        "",
+        "| body | grade | named | points % | network % | P(0) P(1) P(2) P(3) | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row["grade"] == 0 and row["verdict"] == "no_fracture":
+            continue
+        said = "- | - | -"
+        if "probabilities" in row:
+            chances = " ".join(f"{value:.2f}" for value in row["probabilities"])
+            said = f"{row['measured']:.0f} | {row['regressed']:.0f} | {chances}"
+        lines.append(
+            f"| {row['body']} | {row['grade']} | {row['found_as']} | {said} | {row['verdict'].replace('_', ' ')} |"
         )
     return "\n".join(lines)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,10 +42,11 @@ class Workshop:
         """Trains on all patients but those of a fold, or reads the network if it was trained before."""
         left_out = set(FOLDS[fold]) if fold is not None else set()
         name = f"without-{fold}" if fold is not None else "on-all"
-        finished = self.folder / f"{name}-seed{self.seed}.safetensors"
+        finished = self.folder / f"{name}-{self.recipe()}.safetensors"
         if finished.is_file():
             return TrainedGrader(load_file(finished), self.config)
         seen = [one for patient, part in self.bank.items() if patient not in left_out for one in part]
+        self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint = finished.with_suffix(".checkpoint")
         trained = train(
             seen,
@@ -55,6 +58,15 @@ class Workshop:
         save_file(trained.weights, finished)
         checkpoint.unlink(missing_ok=True)
         return trained
+
+    def recipe(self) -> str:
+        """Returns a short digest of all that makes a network: settings, seed, and every label of the bank."""
+        labels = {
+            patient: [(one.body, one.shares, one.losses_percent.tolist()) for one in part]
+            for patient, part in sorted(self.bank.items())
+        }
+        words = json.dumps([self.config.to_mapping(), self.seed, labels], sort_keys=True)
+        return hashlib.sha256(words.encode()).hexdigest()[:12]
 
     def of_fold(self, fold: str) -> list[Example]:
         """Lists the examples of a fold's patients."""

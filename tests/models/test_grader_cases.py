@@ -1,0 +1,45 @@
+"""Points read off a mask: the body without its arch, the corners inside the walls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.grader.mask_points import points_of_mask
+from vfscreen.genant import axes_of, heights_of
+from vfscreen.volume import Volume
+
+
+def vertebra_mask(tilt_deg: float = 0.0, anterior_mm: float = 25.0) -> Volume:
+    """A body 32 mm deep and 25 mm high behind, its canal and its arch; label 20, centre at the origin."""
+    axis = np.arange(-50.0, 51.0)
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    angle = np.deg2rad(tilt_deg)
+    back, up = np.cos(angle) * y + np.sin(angle) * z, -np.sin(angle) * y + np.cos(angle) * z
+    half = np.interp(back, [-16, 16], [anterior_mm / 2, 12.5])
+    body = (np.abs(back) <= 16) & (np.abs(up) <= half) & (np.abs(x) <= 20)
+    arch = (back > 32) & (back < 45) & (np.abs(up) <= 9) & (np.abs(x) <= 4)
+    affine = np.eye(4)
+    affine[:3, 3] = -50.0
+    return Volume(np.ascontiguousarray((body | arch).astype(np.int16) * 20), affine)
+
+
+@pytest.mark.parametrize("tilt_deg", [0.0, 15.0, -20.0])
+def test_heights_and_frame_of_a_tilted_body_are_found(tilt_deg: float) -> None:
+    points = points_of_mask(vertebra_mask(tilt_deg), 20, np.array([0.0, 2.0, 1.0]))
+    assert points is not None
+    np.testing.assert_allclose(heights_of(points).array(), 25.0, atol=1.2)
+    posterior = axes_of(points).posterior
+    assert np.rad2deg(np.arctan2(posterior[2], posterior[1])) == pytest.approx(tilt_deg, abs=2.0)
+
+
+def test_a_wedge_is_lower_in_front() -> None:
+    points = points_of_mask(vertebra_mask(anterior_mm=15.0), 20, np.zeros(3))
+    assert points is not None
+    heights = heights_of(points)
+    assert heights.anterior < heights.middle < heights.posterior
+    assert heights.anterior == pytest.approx(15.0, abs=1.5)
+
+
+def test_a_label_that_is_not_there_has_no_points() -> None:
+    assert points_of_mask(vertebra_mask(), 21, np.zeros(3)) is None
