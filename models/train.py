@@ -101,7 +101,8 @@ def _is_aside(patient: str) -> bool:
 
 def _config(config: GraderConfig, steps: int | None, pace: float) -> GraderConfig:
     settings = config.training
-    changed = replace(settings, steps=steps or settings.steps, learning_rate=settings.learning_rate * pace)
+    count = settings.steps if steps is None else steps
+    changed = replace(settings, steps=count, learning_rate=settings.learning_rate * pace)
     return replace(config, training=changed)
 
 
