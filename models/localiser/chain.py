@@ -21,7 +21,9 @@ BODY_COST = 0.30
 DISC_GAIN = 0.35
 UNEVEN_COST = 0.9
 UNEVEN_SLACK = 0.12
-BEND_COST = 1.2
+BEND_COST = 0.8
+BEND_SLACK = 0.25
+"""Radians; L4, L5 and S1 do not lie in line."""
 GAP_COST = 0.75
 
 
@@ -135,4 +137,4 @@ def _disc_between(upper: Peak, lower: Peak, disc: Picture) -> float:
 def _turn_cost(upper: _Pair, lower: _Pair) -> float:
     uneven = abs(np.log(lower.spacing_mm / upper.spacing_mm))
     angle = abs(np.arctan2(*upper.away_mm[::-1]) - np.arctan2(*lower.away_mm[::-1]))
-    return float(UNEVEN_COST * max(uneven - UNEVEN_SLACK, 0.0) + BEND_COST * max(angle - 0.15, 0.0))
+    return float(UNEVEN_COST * max(uneven - UNEVEN_SLACK, 0.0) + BEND_COST * max(angle - BEND_SLACK, 0.0))

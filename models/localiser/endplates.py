@@ -20,8 +20,10 @@ FURTHEST_MM = 1.5
 """A half level further away than this belongs to something else."""
 CLEAR_HU = 60.0
 """From which fall on the half level is trusted in full."""
-BEYOND_MM = 1.0
-"""The scan must go on this far beyond a point, else the point is not seen."""
+MARGIN_MM = np.arange(0.0, 10.25, 0.25)
+"""How far beyond a point it is looked for the edge of the view."""
+DISC_SEEN_MM = 4.5
+"""The scan must go on this far beyond a point, else air passes for the disc and the half level means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Outlines:
     """Six points of each body and how sure they are.
 
     Shapes: points (n, 6, 3) LPS mm in the order of `POINT_NAMES`; earlier, those of the first pass; spread_mm (n, 6),
-    how wide the net's belief is along the body's axis; fall_hu (n, 6), from endplate to disc; noise_hu (n,); seen
-    (n, 6), whether the scan goes on beyond the point; frames, in which the points were placed.
+    how wide the net's belief is along the body's axis; fall_hu (n, 6), from endplate to disc; noise_hu (n,); margin_mm
+    (n, 6), how far the scan goes on beyond the point, up to 10; frames, in which the points were placed.
     """
 
     points: Float
@@ -38,7 +40,7 @@ class Outlines:
     spread_mm: Float
     fall_hu: Float
     noise_hu: Float
-    seen: NDArray[np.bool_]
+    margin_mm: Float
     frames: Frames
 
 
@@ -49,7 +51,9 @@ def find_points(net: PointsNet, volume: Volume, centres: Float) -> Outlines:
     second = place_points(net, volume, frames)
     outward = np.repeat([1.0, -1.0], 3)[None, :, None] * frames.superior[:, None]
     levels = half_levels(volume, frames, second.points)
-    trust = np.clip(levels.fall_hu / CLEAR_HU, 0, 1) * (np.abs(levels.offset_mm) <= FURTHEST_MM)
+    margin = _margins(volume, second.points, outward)
+    near = (np.abs(levels.offset_mm) <= FURTHEST_MM) & (margin >= DISC_SEEN_MM)
+    trust = np.clip(levels.fall_hu / CLEAR_HU, 0, 1) * near
     points = second.points + (HALF_LEVEL_SHARE * trust * levels.offset_mm)[..., None] * outward
     return Outlines(
         points,
@@ -57,9 +61,15 @@ def find_points(net: PointsNet, volume: Volume, centres: Float) -> Outlines:
         second.spread_mm,
         levels.fall_hu,
         _noise(volume, frames),
-        volume.contains(points + BEYOND_MM * outward),
+        margin,
         frames,
     )
+
+
+def _margins(volume: Volume, points: Float, outward: Float) -> Float:
+    """How far the scan goes on beyond each point along the body's axis, mm; (n, 6)."""
+    inside = volume.contains(points[:, :, None] + MARGIN_MM[:, None] * outward[:, :, None])
+    return np.asarray(np.where(inside.all(2), MARGIN_MM[-1], MARGIN_MM[np.argmin(inside, 2)]))
 
 
 def _noise(volume: Volume, frames: Frames) -> Float:

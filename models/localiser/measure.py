@@ -20,6 +20,8 @@ PASSES_DIFFER = "points differ between two measurements"
 UNLIKE_NEIGHBOURS = "heights differ from neighbours"
 CORNER_AT_EDGE = "corner at the edge of the view"
 
+DISC_MM, CORNER_MM, NEAR_EDGE_MM = 2.5, 1.0, 8.0
+CUT_SHARE, LOST_MM = 0.7, 6.0
 UNCLEAR_MM = 3.0
 DIFFER_MM = 1.5
 NEIGHBOUR_SHARE = 0.22
@@ -56,9 +58,19 @@ def slice_distance_mm(volume: Volume) -> float:
 
 
 def cut_by_view(outlines: Outlines) -> NDArray[np.bool_]:
-    """Says of each body whether the edge of the view cuts it: a middle point, or two corners, lie beyond."""
-    unseen = ~outlines.seen
-    return np.asarray(unseen[:, [1, 4]].any(1) | (unseen.sum(1) >= 2))
+    """Says of each body whether the edge of the view cuts it, or comes too near to measure it.
+
+    Beyond the middle of an endplate the disc must be seen; one corner may lie at the edge, two of an endplate may not.
+    Near the edge a body that is much lower than its neighbour, or whose points the net cannot place, is cut.
+    """
+    margin = outlines.margin_mm.reshape(-1, 2, 3)
+    cut = (margin[..., 1] < DISC_MM) | (margin[..., ::2] < CORNER_MM).all(-1)
+    heights = three_heights(outlines.points).mean(1)
+    nearest = np.concatenate([heights[1:2], np.maximum(heights[:-2], heights[2:]), heights[-2:-1]])
+    low = heights < CUT_SHARE * nearest if len(heights) > 2 else np.zeros(len(heights), bool)
+    lost = outlines.spread_mm.max(1) > LOST_MM
+    at_edge = (margin < NEAR_EDGE_MM).any((1, 2))
+    return np.asarray(cut.any(1) | (at_edge & (low | lost)))
 
 
 def doubts_of(volume: Volume, outlines: Outlines) -> list[Doubt]:
@@ -88,7 +100,7 @@ def doubts_of(volume: Volume, outlines: Outlines) -> list[Doubt]:
             flags.append(PASSES_DIFFER)
         if near and abs(mean[k] / np.mean(near) - 1.0) > NEIGHBOUR_SHARE:
             flags.append(UNLIKE_NEIGHBOURS)
-        if not outlines.seen[k].all():
+        if (outlines.margin_mm[k] < CORNER_MM).any():
             flags.append(CORNER_AT_EDGE)
         doubts.append(Doubt(uncertainty_mm(signs), tuple(flags)))
     return doubts

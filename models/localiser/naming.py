@@ -42,7 +42,7 @@ def name_chain(chances: Float, places: NDArray[np.intp], sacrum: Float) -> Namin
     with a gap where one is missing; sacrum (n + 1,) the sign of the first sacral body at each body and below the last,
     0..1, NaN where that is out of view.
     """
-    offsets = np.arange(-3, SACRAL + 1)
+    offsets = np.arange(-int(places[-1]), SACRAL + 1)
     scores = np.array([_score(int(offset), chances, places, sacrum) for offset in offsets])
     posterior = np.exp(scores - scores.max())
     posterior /= posterior.sum()
