@@ -42,7 +42,8 @@ def supcon(features: Tensor, labels: Tensor, temperature: float = TEMPERATURE) -
         logits = (z @ z.T) / temperature  # (n, n)
         logits.fill_diagonal_(-math.inf)
         repulsion = torch.logsumexp(logits, dim=1)  # subtracts the row's maximum
-        return (repulsion - attraction / temperature)[anchors].mean()
+        loss: Tensor = (repulsion - attraction / temperature)[anchors].mean()
+        return loss
 
 
 def collapse_level(count: int) -> float:

@@ -1,16 +1,12 @@
-"""Drawing what shall happen to a healthy body: which heights are lost, and which confounders are painted on."""
+"""Drawing what shall happen to a healthy body: which heights are lost, where, and what the neighbours do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.simulate import Deformity, Field, field_of, moved_points
-from models.simulated_look import thick_slices, with_bridge, with_dense_band, with_lip, with_node
 from vfscreen.anatomy import Level
 from vfscreen.findings import Vertebra
 from vfscreen.genant import (
@@ -21,9 +17,8 @@ from vfscreen.genant import (
     expected_posterior_mm,
     expected_ratios,
     heights_of,
-)  # fmt: skip
+)
 
-Float = NDArray[np.float64]
 Bodies = tuple[Vertebra, Vertebra | None, Vertebra | None]
 
 LOSS_RANGE_PERCENT = {
@@ -45,89 +40,6 @@ class Plan:
     fields: tuple[Field, ...]
     size: float
     density_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The confounders of one example, each None if it was not drawn. Units: mm, HU."""
-
-    band: tuple[bool, float, float] | None
-    lips: tuple[tuple[int, float, float, float, float], ...]
-    bridge: tuple[int, float, float, float] | None
-    node: tuple[bool, float, float, float, float, float] | None
-    thickness_mm: float | None
-    phase: float = 0.0
-
-    def apply(
-        self, planes: NDArray[np.float32], points_mm: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Paints on the planes of a crop; a reader's middle point follows a Schmorl node part of the way."""
-        own = points_mm[0]
-        if self.band is not None:
-            planes = with_dense_band(planes, own, *self.band)
-        for corner, length_mm, rise_mm, peak_hu, side_mm in self.lips:
-            planes = with_lip(planes, own[corner], length_mm, rise_mm, peak_hu, side_mm)
-        if self.bridge is not None:
-            planes = self._with_bridge(planes, points_mm)
-        if self.node is not None:
-            upper, place, depth_mm, radius_mm, side_mm, follow = self.node
-            planes = with_node(planes, own, upper, place, depth_mm, radius_mm, side_mm)
-            points_mm = points_mm.copy()
-            points_mm[0, 1 if upper else 4, 2] += (-1 if upper else 1) * follow * depth_mm
-        if self.thickness_mm is not None:
-            planes = thick_slices(planes, self.thickness_mm, self.phase)
-        return planes, points_mm
-
-    def _with_bridge(
-        self, planes: NDArray[np.float32], points_mm: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        assert self.bridge is not None
-        side, bulge_mm, thickness_mm, peak_hu = self.bridge
-        own, other = points_mm[0], points_mm[1 + side]
-        if not np.isfinite(other).all():
-            return planes
-        ends = (own[0], other[3]) if side == 0 else (own[3], other[0])
-        return with_bridge(planes, *ends, bulge_mm, thickness_mm, peak_hu)
-
-
-def draw_look(rng: np.random.Generator) -> Look:
-    """Draws confounders; nothing here knows the grade."""
-    lips = tuple(
-        (
-            corner,
-            rng.uniform(3.0, 9.0),
-            rng.uniform(0.0, 5.0) * (1 if corner == 0 else -1),
-            rng.uniform(200, 700),
-            rng.uniform(-8, 8),
-        )
-        for corner in (0, 3)
-        if rng.random() < 0.2
-    )
-    return Look(
-        band=_maybe(
-            rng, 0.3, lambda: (bool(rng.random() < 0.6), rng.uniform(60, 350), rng.uniform(1.5, 3.5))
-        ),
-        lips=lips,
-        bridge=_maybe(
-            rng,
-            0.2,
-            lambda: (int(rng.integers(2)), rng.uniform(0, 5), rng.uniform(3, 8), rng.uniform(200, 600)),
-        ),
-        node=_maybe(
-            rng,
-            0.12,
-            lambda: (
-                bool(rng.random() < 0.5),
-                rng.uniform(0.3, 0.75),
-                rng.uniform(3.0, 6.0),
-                rng.uniform(3.0, 6.0),
-                rng.uniform(-6.0, 6.0),
-                rng.uniform(0.0, 0.6),
-            ),
-        ),
-        thickness_mm=_maybe(rng, 0.3, lambda: rng.uniform(1.5, 4.5)),
-        phase=rng.random(),
-    )
 
 
 def draw_plan(bodies: Bodies, wanted: Grade, rng: np.random.Generator) -> Plan | None:
@@ -227,10 +139,3 @@ def _losses_mm(
     if leading < 0:
         return None
     return max(anterior, 0.0), max(middle, 0.0), max(posterior, 0.0)
-
-
-T = TypeVar("T")
-
-
-def _maybe(rng: np.random.Generator, chance: float, draw: Callable[[], T]) -> T | None:
-    return draw() if rng.random() < chance else None

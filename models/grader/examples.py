@@ -18,9 +18,9 @@ from models.grader.crop import (
     neighbours_of,
     step_along_mm,
 )  # fmt: skip
-from models.grader.draw import Bodies, Plan, draw_look, draw_plan
+from models.grader.draw import Bodies, Plan, draw_plan
 from models.simulate import healthy_places, moved_points
-from models.simulated_look import densify, within_body
+from models.simulated_look import densify, draw_look, within_body
 from vfscreen.findings import Vertebra
 from vfscreen.genant import Grade, SixPoints, axes_of, heights_of
 from vfscreen.volume import Volume, sample
@@ -165,7 +165,8 @@ def deformed_crop(volume: Volume, bodies: Bodies, plan: Plan) -> Crop | None:
 def _volume_ratio(broken: Float, healthy: Float) -> NDArray[np.float32]:
     """Returns healthy volume per broken volume at every voxel of a grid; not positive where space is folded."""
     steps = [np.stack(np.gradient(grid, axis=(0, 1, 2)), -1) for grid in np.moveaxis(healthy - broken, -1, 0)]
-    frame = np.stack([(np.roll(broken, -1, axis)[0, 0, 0] - broken[0, 0, 0]) for axis in range(3)], -1)
+    first = broken[0, 0, 0]
+    frame = np.stack([broken[1, 0, 0] - first, broken[0, 1, 0] - first, broken[0, 0, 1] - first], -1)
     derivative = np.stack(steps, -2) @ np.linalg.inv(frame) + np.eye(3)
     ratio: NDArray[np.float32] = np.linalg.det(derivative).astype(np.float32)
     return ratio

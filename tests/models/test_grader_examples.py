@@ -9,7 +9,7 @@ import pytest
 
 from models.grader.bank_file import read_examples, write_examples
 from models.grader.crop import cut_crop, neighbours_of
-from models.grader.draw import Look, Plan, draw_look, draw_plan
+from models.grader.draw import Plan, draw_plan
 from models.grader.examples import (
     Example,
     deformed_crop,
@@ -18,7 +18,7 @@ from models.grader.examples import (
     simulated_examples,
 )
 from models.simulate import Deformity, field_of
-from models.simulated_look import densify, thick_slices, with_node
+from models.simulated_look import Bridge, Look, Node, densify, draw_look, thick_slices
 from vfscreen.findings import Vertebra
 from vfscreen.genant import Grade
 from vfscreen.volume import Volume
@@ -80,10 +80,11 @@ def test_a_space_that_folds_is_refused(demo_volume: Volume, demo_bodies: list[Ve
 def test_a_schmorl_node_sinks_into_the_endplate_and_leaves_the_label(demo_examples: list[Example]) -> None:
     one = demo_examples[0]
     planes = one.crop.planes.astype(np.float32)
-    holed = with_node(planes, one.crop.points_mm[0], True, 0.5, 5.0, 5.0, 0.0)
+    node = Node(upper=True, place=0.5, depth_mm=5.0, radius_mm=5.0, side_mm=0.0, follows=0.5)
+    holed, points_mm = Look(node=node).apply(planes, one.crop.points_mm)
     changed = np.abs(holed - planes) > 30
     assert 20 < changed.sum() < 4000
-    assert holed.shape == planes.shape
+    assert points_mm[0, 1, 2] == pytest.approx(one.crop.points_mm[0, 1, 2] - 2.5)
 
 
 def test_thick_slices_blur_along_the_spine_alone(demo_examples: list[Example]) -> None:
@@ -98,9 +99,17 @@ def test_confounders_do_not_know_the_grade() -> None:
     looks = [draw_look(np.random.default_rng(seed)) for seed in range(200)]
     assert 0.2 < np.mean([look.band is not None for look in looks]) < 0.4
     assert 0.05 < np.mean([look.node is not None for look in looks]) < 0.2
-    assert Look(None, (), None, None, None).apply(
-        np.zeros((9, 116, 84), np.float32), np.zeros((3, 6, 3), np.float32)
-    )
+
+
+def test_a_look_without_confounders_changes_nothing(demo_examples: list[Example]) -> None:
+    one = demo_examples[0].crop
+    planes = one.planes.astype(np.float32)
+    alone = one.points_mm.copy()
+    alone[1:] = np.nan
+    for look in (Look(), Look(bridge=Bridge(below=True, bulge_mm=3.0, thickness_mm=5.0, peak_hu=400.0))):
+        same, points_mm = look.apply(planes, alone)
+        np.testing.assert_array_equal(same, planes)
+        np.testing.assert_array_equal(points_mm, alone)
 
 
 def test_a_body_that_has_lost_too_much_already_gives_no_mild_fracture(demo_bodies: list[Vertebra]) -> None:
