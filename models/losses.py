@@ -39,7 +39,7 @@ def supcon(features: Tensor, labels: Tensor, temperature: float = TEMPERATURE) -
         sums = z.new_zeros(len(sizes), z.shape[1]).index_add(0, classes, z)  # (classes, d)
         own = (z * z).sum(1)  # (n,)
         attraction = ((z * sums[classes]).sum(1) - own) / positives.clamp(min=1)
-        logits = (z @ z.T) / temperature  # (n, n)
+        logits = (z / temperature) @ z.T  # (n, n)
         logits.fill_diagonal_(-math.inf)
         repulsion = torch.logsumexp(logits, dim=1)  # subtracts the row's maximum
         loss: Tensor = (repulsion - attraction / temperature)[anchors].mean()
