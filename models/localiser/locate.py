@@ -27,6 +27,9 @@ Float = NDArray[np.float64]
 
 NO_SPINE = "no thoracic or lumbar spine was found in this volume"
 UNCERTAIN_NAMES = "the level names are not certain: no rib or sacrum settles them; they are consecutive"
+PASSES = 3
+"""How often the line is read, each time along the bodies of the time before; the chain that scores best is kept."""
+SETTLED_MM = 1.5
 EXTEND_MM = 32.0
 SACRAL_SHARE = np.float32(0.9)
 LOWEST_CHAIN = 0.35
@@ -75,11 +78,25 @@ def find_bodies(nets: Nets, volume: Volume) -> Found | None:
     line = spine_line(probability, grid, STACK_MM)
     if line is None:
         return None
-    found = _along(nets, volume, _in_view(line, volume))
-    if found is None or len(found.centres) < 2:
-        return found
-    again = curve_through(found.centres, STACK_MM, (EXTEND_MM, EXTEND_MM), smooth_mm=5.0)
-    return _along(nets, volume, _in_view(again, volume)) or found
+    best: Found | None = None
+    for _ in range(PASSES):
+        found = _along(nets, volume, _in_view(line, volume))
+        if found is None:
+            break
+        settled = best is not None and _same_place(best, found)
+        if best is None or found.scores.sum() > best.scores.sum():
+            best = found
+        if settled or len(found.centres) < 2:
+            break
+        line = curve_through(found.centres, STACK_MM, (EXTEND_MM, EXTEND_MM), smooth_mm=5.0)
+    return best
+
+
+def _same_place(one: Found, other: Found) -> bool:
+    """Says whether two passes found the same bodies."""
+    return len(one.centres) == len(other.centres) and bool(
+        np.linalg.norm(one.centres - other.centres, axis=1).max() < SETTLED_MM
+    )
 
 
 def _in_view(line: Curve, volume: Volume) -> Curve:
