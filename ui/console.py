@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.progress import Progress as RichProgress
 from vfscreen.errors import KnownError, RefusedInput
 from vfscreen.ports import Progress
 
+PLAIN_SECONDS = 10.0
 DONE, NAMED_FAILURE, WRONG_USAGE, REFUSED = 0, 1, 2, 3
 
 Answer = TypeVar("Answer")
@@ -48,14 +50,16 @@ def progress_shown(what: str) -> Iterator[Progress]:
     yield _plain_lines(what)
 
 
-def _plain_lines(what: str) -> Callable[[str, float], None]:
-    last = ""
+def _plain_lines(what: str) -> Progress:
+    """Prints a line when the stage changes, else at most every `PLAIN_SECONDS` seconds."""
+    last, due = "", 0.0
 
-    def show(doing: str, _share: float) -> None:
-        nonlocal last
-        if doing != last:
+    def show(doing: str, share: float) -> None:
+        nonlocal last, due
+        stage = doing.split(" ")[0]
+        if stage != last or (share < 1.0 and monotonic() >= due):
             print(f"{what}: {doing}", file=sys.stderr, flush=True)
-            last = doing
+            last, due = stage, monotonic() + PLAIN_SECONDS
 
     return show
 
