@@ -15,9 +15,9 @@ def load_localiser(weights: Path | None = None) -> Localiser:
     Raises:
         WeightsDamaged: the weights are not what the card beside them says.
     """
+    # torch is heavy: whoever only asks where the weights lie does not load it
+    from models.localiser.locate import SpineLocaliser
     from models.localiser.weights import nets_of, read_localiser
 
     content = read_localiser(BUNDLED if weights is None else weights)
-    from models.localiser.locate import SpineLocaliser
-
     return SpineLocaliser(content.card.id, nets_of(content))

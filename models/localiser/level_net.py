@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.localiser.blocks import two_convolutions
 from models.localiser.straighten import STRIP_DEPTHS_MM
-from models.localiser.tube_net import AIR_HU, normalised
+from models.localiser.tube_net import normalised
 from vfscreen.anatomy import USUAL
+from vfscreen.volume import AIR_HU
 
 Float = NDArray[np.float64]
 Picture = NDArray[np.float32]
@@ -18,17 +20,6 @@ Picture = NDArray[np.float32]
 CLASSES = ("cervical", *(str(level) for level in USUAL), "sacral")
 """What a row of the strip can be, from the head down: 19 classes."""
 ROW_MULTIPLE = 4
-
-
-def _block(channels_in: int, channels_out: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for source in (channels_in, channels_out):
-        layers += [
-            nn.Conv2d(source, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out, momentum=0.03),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
 
 
 class LevelNet(nn.Module):
@@ -40,9 +31,9 @@ class LevelNet(nn.Module):
     def __init__(self, widths: tuple[int, int, int] = (16, 32, 48), along: int = 64) -> None:
         super().__init__()
         first, second, third = widths
-        self.one = _block(len(STRIP_DEPTHS_MM), first)
-        self.two = _block(first, second)
-        self.three = _block(second, third)
+        self.one = two_convolutions(len(STRIP_DEPTHS_MM), first)
+        self.two = two_convolutions(first, second)
+        self.three = two_convolutions(second, third)
         self.join = nn.Conv1d(4 * third, along, 1)
         self.along = nn.ModuleList(nn.Conv1d(along, along, 5, padding=2 * d, dilation=d) for d in (1, 2, 4))
         self.drop = nn.Dropout(0.3)

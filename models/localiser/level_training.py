@@ -17,9 +17,9 @@ from models.localiser.stack_training import bent, first_sacral_centre, rolled
 from models.localiser.straighten import STRIP_COLUMNS, STRIP_MM, coronal_strip
 from models.localiser.training import in_bfloat16
 from models.localiser.truth import TrueCase
-from models.localiser.tube_net import AIR_HU, normalised
+from models.localiser.tube_net import normalised
 from vfscreen.anatomy import USUAL, Level
-from vfscreen.volume import Volume
+from vfscreen.volume import AIR_HU, Volume
 
 Picture = NDArray[np.float32]
 

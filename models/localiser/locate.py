@@ -171,7 +171,7 @@ def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Loca
         return Located((), (), (NO_SPINE,))
     final = find_points(nets.points, volume, found.centres)
     cut = cut_by_view(final)
-    doubts = doubts_of(volume, final)
+    doubts = doubts_of(volume, final, cut)
     vertebrae, refusals = [], _missing(found, naming)
     for k in kept:
         level = naming.levels[k]

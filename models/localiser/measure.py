@@ -73,8 +73,8 @@ def cut_by_view(outlines: Outlines) -> NDArray[np.bool_]:
     return np.asarray(cut.any(1) | (at_edge & (low | lost)))
 
 
-def doubts_of(volume: Volume, outlines: Outlines) -> list[Doubt]:
-    """Judges each body's measurement.
+def doubts_of(volume: Volume, outlines: Outlines, cut: NDArray[np.bool_]) -> list[Doubt]:
+    """Judges each body's measurement; those that the view cuts are no neighbours to compare with.
 
     Uncertainty: the root of the squared parts from slice distance, noise against contrast, the net's own spread and
     the difference of its two passes; the constants were fitted on patients left out (`docs/localiser.md`).
@@ -90,7 +90,7 @@ def doubts_of(volume: Volume, outlines: Outlines) -> list[Doubt]:
             float(outlines.spread_mm[k].max()),
             float(np.abs(heights[k] - earlier[k]).max()),
         )
-        near = [mean[j] for j in (k - 1, k + 1) if 0 <= j < len(mean)]
+        near = [mean[j] for j in (k - 1, k + 1) if 0 <= j < len(mean) and not cut[j]]
         flags = []
         if signs.slice_mm > THICK_MM:
             flags.append(TOO_THICK)

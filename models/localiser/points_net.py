@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
 
+from models.localiser.blocks import FlatUNet
 from models.localiser.frames import Frames
 from models.localiser.tube_net import normalised
 from vfscreen.volume import Volume, sample
@@ -26,38 +24,11 @@ REACH = 6
 """Half the window round the peak over which a point is averaged, pixels."""
 
 
-def _block(channels_in: int, channels_out: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for source in (channels_in, channels_out):
-        layers += [
-            nn.Conv2d(source, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out, momentum=0.03),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
-
-
-class PointsNet(nn.Module):
+class PointsNet(FlatUNet):
     """A 2D U-Net. Shapes: (b, 3, 96, 80) normalised -> (b, 6, 96, 80) logits, one picture a point of `POINT_NAMES`."""
 
     def __init__(self, widths: tuple[int, ...] = (12, 20, 32, 48, 64)) -> None:
-        super().__init__()
-        sources = (len(SLABS_MM), *widths[:-1])
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip(sources, widths, strict=True))
-        self.up = nn.ModuleList(_block(low + high, high) for high, low in pairwise(widths))
-        self.head = nn.Conv2d(widths[0], 6, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the six maps."""
-        floors: list[Tensor] = []
-        for level, block in enumerate(self.down):
-            x = block(x if level == 0 else functional.max_pool2d(x, 2))
-            floors.append(x)
-        for level in reversed(range(len(self.up))):
-            x = functional.interpolate(x, scale_factor=2)
-            x = self.up[level](torch.cat([x, floors[level]], 1))
-        out: Tensor = self.head(x)
-        return out
+        super().__init__(len(SLABS_MM), 6, widths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
 
+from models.localiser.blocks import FlatUNet
 from models.localiser.straighten import STACK_LEFT_MM, Stack
-from models.localiser.tube_net import AIR_HU, normalised
+from models.localiser.tube_net import normalised
+from vfscreen.volume import AIR_HU
 
 Picture = NDArray[np.float32]
 ROW_MULTIPLE = 16
 SHIFT_MM = 12.0
 
 
-def _block(channels_in: int, channels_out: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for source in (channels_in, channels_out):
-        layers += [
-            nn.Conv2d(source, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out, momentum=0.03),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
-
-
-class StackNet(nn.Module):
+class StackNet(FlatUNet):
     """A 2D U-Net over the seven sagittal pictures.
 
     Shapes: (b, 7, rows, 80) normalised, rows a multiple of 16 -> (b, 4, rows, 80): logits of body centre, disc and
@@ -38,23 +26,7 @@ class StackNet(nn.Module):
     """
 
     def __init__(self, widths: tuple[int, ...] = (12, 24, 36, 48, 64)) -> None:
-        super().__init__()
-        sources = (len(STACK_LEFT_MM), *widths[:-1])
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip(sources, widths, strict=True))
-        self.up = nn.ModuleList(_block(low + high, high) for high, low in pairwise(widths))
-        self.head = nn.Conv2d(widths[0], 4, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the four maps."""
-        floors: list[Tensor] = []
-        for level, block in enumerate(self.down):
-            x = block(x if level == 0 else functional.max_pool2d(x, 2))
-            floors.append(x)
-        for level in reversed(range(len(self.up))):
-            x = functional.interpolate(x, scale_factor=2)
-            x = self.up[level](torch.cat([x, floors[level]], 1))
-        out: Tensor = self.head(x)
-        return out
+        super().__init__(len(STACK_LEFT_MM), 4, widths)
 
 
 @dataclass(frozen=True, slots=True)

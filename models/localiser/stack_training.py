@@ -18,9 +18,9 @@ from models.localiser.stack_net import SHIFT_MM, StackNet
 from models.localiser.straighten import STACK_MM, sagittal_stack
 from models.localiser.training import in_bfloat16
 from models.localiser.truth import TrueBody, TrueCase
-from models.localiser.tube_net import AIR_HU, normalised
+from models.localiser.tube_net import normalised
 from vfscreen.anatomy import Level
-from vfscreen.volume import Volume
+from vfscreen.volume import AIR_HU, Volume
 
 Float = NDArray[np.float64]
 Picture = NDArray[np.float32]

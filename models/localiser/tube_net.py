@@ -9,10 +9,10 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vfscreen.volume import Volume, resample
+from models.localiser.blocks import MOMENTUM
+from vfscreen.volume import AIR_HU, Volume, resample
 
 STEP_MM = 4.0
-AIR_HU = -1024
 MULTIPLE = 8  # two voxels a block, four blocks to the lowest floor
 
 
@@ -26,7 +26,7 @@ def _block(channels_in: int, channels_out: int) -> nn.Sequential:
     for source in (channels_in, channels_out):
         layers += [
             nn.Conv3d(source, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm3d(channels_out, momentum=0.03),
+            nn.BatchNorm3d(channels_out, momentum=MOMENTUM),
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)

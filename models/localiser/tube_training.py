@@ -15,9 +15,9 @@ from models.localiser.appearance import other_scanner
 from models.localiser.curve import Curve, curve_through
 from models.localiser.training import in_bfloat16
 from models.localiser.truth import TrueCase
-from models.localiser.tube_net import AIR_HU, MULTIPLE, STEP_MM, TubeNet, normalised
+from models.localiser.tube_net import MULTIPLE, STEP_MM, TubeNet, normalised
 from vfscreen.anatomy import Level
-from vfscreen.volume import Volume, plane_points, resample
+from vfscreen.volume import AIR_HU, Volume, plane_points, resample
 
 Float = NDArray[np.float64]
 
