@@ -69,7 +69,7 @@ def test_no_key_in_no_focus_turns_or_moves_the_picture(
                 assert canvas.placement() == straight, named
                 assert canvas.view()[-1] == window.room.slice, named
                 if canvas.view()[:-1] != was:
-                    assert chr(key.value & 0x7F) in moving, named
+                    assert chr(key.value & 0x7F) in moving, f"{named}: {was} became {canvas.view()}"
                     canvas.fit()
     assert presses > 1500
     assert len(window.room.store.all_readings()) > 30, "the keys did arrive"

@@ -336,3 +336,32 @@ def test_the_picture_under_a_mark_is_the_voxel_it_names(window: MainWindow, wait
     )
     found = np.argwhere(lit).mean(0)
     assert found == pytest.approx((y * ratio, x * ratio), abs=1.5)
+
+
+def test_a_study_opened_after_the_start_fills_the_picture(house: House, wait: Wait) -> None:
+    """It was fitted to a canvas that had no size yet, and stayed as small as a stamp."""
+    window = open_window(house, wait)
+    wait(lambda: window.picture.canvas is not None)
+    window.open(window.room.rows[0].series_id)
+    canvas = canvas_of(window)
+    wait(canvas.isVisible)
+    QTest.qWait(100)
+    fitted = canvas.view()
+    canvas.fit()
+    assert canvas.view() == pytest.approx(fitted)
+    assert fitted[-2] > 1, "pixels a millimetre"
+    window.close()
+    delete(window)
+
+
+def test_a_zoomed_picture_follows_to_a_vertebra_that_is_off_the_screen(window: MainWindow) -> None:
+    canvas = canvas_of(window)
+    for _ in range(8):
+        press(window, K.Key_Plus)
+    press(window, *[K.Key_PageDown] * 5)
+    mark = next(mark for mark in canvas.overlay.shown_marks if mark.here)
+    assert canvas.projection is not None
+    x, y = canvas.projection.point(mark.centre[1], mark.centre[2])
+    assert 0 < x < canvas.width() and 0 < y < canvas.height()
+    press(window, K.Key_R)
+    assert canvas.view()[-2] < 10

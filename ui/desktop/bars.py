@@ -90,14 +90,20 @@ class Header(QWidget):
 
 
 class TroubleBar(QWidget):
-    """Says what went wrong, above the picture, and stays until it is closed. One at a time, the newest."""
+    """Says what went wrong, in the header's place so that the picture does not move, until it is closed.
+
+    Signals: `raised` (there is something to say), `closed`.
+    """
+
+    raised = Signal()
+    closed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "failure")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 5, 8, 5)
+        row.setContentsMargins(12, 0, 8, 0)
         self._words = QLabel()
         self._words.setProperty("role", "failure")
         self._words.setWordWrap(True)
@@ -109,10 +115,9 @@ class TroubleBar(QWidget):
         for button in (self._more, self._close):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             row.addWidget(button)
-        self._close.clicked.connect(self.hide)
-        self._on_more: Callable[[], None] = self.hide
+        self._close.clicked.connect(self.closed)
+        self._on_more: Callable[[], None] = self.closed.emit
         self._more.clicked.connect(lambda: self._on_more())
-        self.hide()
 
     @property
     def words(self) -> str:
@@ -124,8 +129,8 @@ class TroubleBar(QWidget):
         self._words.setText(sentence)
         self._more.setVisible(bool(more))
         self._more.setText(more)
-        self._on_more = on_more or self.hide
-        self.show()
+        self._on_more = on_more or self.closed.emit
+        self.raised.emit()
 
 
 class StateLine(QWidget):

@@ -9,12 +9,14 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.qt import QtViewer
+from napari.settings import get_settings
+from napari.utils.events import disconnect_events
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from ui.desktop.marks import Mark, visible
+from ui.desktop.marks import Mark
 from ui.desktop.overlay import Overlay, Texts
 from ui.desktop.projection import Float, Projection, edge_letters, place_of, scale_bar
 
@@ -39,15 +41,17 @@ class Canvas(QWidget):
     hovered = Signal(float, float)
     painted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("canvas")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._viewer = ViewerModel()
+        self._viewer = viewer
         self._napari = QtViewer(self._viewer, show_welcome_screen=False)
         self._napari.setParent(self)
         self._napari.setAcceptDrops(False)
+        self._stand_alone()
         self._napari.dims.hide()
+        disconnect_events(self._viewer.dims.events, self._napari.dims)  # nobody sees its sliders
         self._napari.widget(0).layout().setContentsMargins(0, 0, 0, 0)  # the sheet's pixels are the canvas's
         self.setMouseTracking(True)
         native = self._napari.canvas.native
@@ -66,6 +70,18 @@ class Canvas(QWidget):
         self._projection: Projection | None = None
         self._grip: tuple[Qt.MouseButton, QPointF, bool] | None = None
         _forget_keys(self._viewer)
+
+    def _stand_alone(self) -> None:
+        """Makes a step cost what it costs alone: nothing around or behind the picture is painted or composed again.
+
+        A native child is composed by itself, not with the whole window; and below an opaque widget Qt paints nothing.
+        With software OpenGL this is a fifth of a step.
+        """
+        self.setAttribute(Qt.WidgetAttribute.WA_DontCreateNativeAncestors)
+        self.setAttribute(Qt.WidgetAttribute.WA_NativeWindow)
+        for widget in (self, self._napari, self._napari.widget(0), self._napari.canvas.native):
+            widget.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+            widget.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
 
     # -- what is shown
 
@@ -120,7 +136,7 @@ class Canvas(QWidget):
             return
         self._slice = slice_index
         self._viewer.dims.set_point(0, slice_index * float(self._layer.scale[0]))
-        self._lay_out()
+        self._tell_slice()
 
     def set_window(self, width: float, level: float, words: str) -> None:
         """Sets the window in Hounsfield units and what the picture says of it."""
@@ -158,8 +174,8 @@ class Canvas(QWidget):
         self._untouched = True
 
     def bring(self, row: float, column: float) -> None:
-        """Moves the picture only if this index lies off the screen (or nearly so)."""
-        if self._projection is None:
+        """Moves a picture that was zoomed or panned, and only if this index lies off the screen (or nearly so)."""
+        if self._projection is None or self._untouched:
             return
         x, y = self._projection.point(row, column)
         if not (40 <= x <= self.width() - 40 and 40 <= y <= self.height() - 40):
@@ -198,23 +214,20 @@ class Canvas(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Renews the sheet for slice, window, marks and projection as they are now."""
+        """Renews the whole sheet, for marks, texts and projection as they are now."""
         projection = self._projection
         if projection is None:
             return
         length_mm, length_px = scale_bar(self._affine, projection)
+        letters = edge_letters(self._affine, projection)
+        texts = Texts(letters, self._window_words, f"{length_mm:g} mm", length_px, self._notice)
+        self._sheet.set_texts(texts)
+        self._sheet.set_marks(self._marks, projection)
+        self._tell_slice()
+
+    def _tell_slice(self) -> None:
         place = f"slice {self._slice + 1}   {place_of(self._affine, self._slice)}"
-        self._sheet.set_texts(
-            Texts(
-                edge_letters(self._affine, projection),
-                self._window_words,
-                place,
-                f"{length_mm:g} mm",
-                length_px,
-                self._notice,
-            )
-        )
-        self._sheet.set_marks(visible(self._marks, self._slice), projection)
+        self._sheet.set_slice(self._slice, place)
 
     # -- for tests and for saving pictures
 
@@ -333,6 +346,12 @@ def _drawing_matrix(napari_widget: Any, layer: Any) -> Float:
     corners = transform.map([(0.5, 0.5), (0.5, 1.5), (1.5, 0.5)])
     origin, row, column = (np.asarray(corner[:2] / corner[3], float) for corner in corners)
     return np.stack([row - origin, column - origin, origin], axis=1)
+
+
+def make_viewer() -> ViewerModel:
+    """Returns napari's model of a viewer, without any of its keys."""
+    get_settings().shortcuts.shortcuts = {}
+    return ViewerModel()
 
 
 def _forget_keys(viewer: Any) -> None:

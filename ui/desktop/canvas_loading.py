@@ -15,13 +15,22 @@ def import_canvas() -> None:
     Runs in any thread: nothing here makes a Qt object.
     """
     os.environ["NAPARI_CONFIG"] = ""  # napari's own settings file is none of ours, to read or to write
+    gc.disable()  # the collector would walk all that is being imported, again and again, with every thread waiting
+    try:
+        _import_all()
+    finally:
+        gc.freeze()  # what was imported stays: no later collection needs to walk it
+        gc.enable()
+
+
+def _import_all() -> None:
     import numpy as np
     from napari.components import ViewerModel  # noqa: F401
     from napari.layers import Image
+    from napari.qt import QtViewer  # noqa: F401 - by name, for napari.qt itself is lazy
     from scipy import ndimage  # noqa: F401
 
     Image(np.zeros((2, 2, 2), np.int16), contrast_limits=(0, 1), projection_mode="none")
-    gc.freeze()  # what was imported stays; without this the collector walks it all, 0.1 s at a time
 
 
 class CanvasLoader(QObject):

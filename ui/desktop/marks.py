@@ -79,8 +79,3 @@ def _mark(
 
 def _indices(inverse: Float, points_lps_mm: Float) -> Float:
     return np.asarray(points_lps_mm, float) @ inverse[:3, :3].T + inverse[:3, 3]
-
-
-def visible(marks: Sequence[Mark], slice_index: int) -> tuple[Mark, ...]:
-    """Returns the marks that belong on this slice."""
-    return tuple(mark for mark in marks if mark.first <= slice_index <= mark.last)

@@ -16,17 +16,17 @@ from ui.desktop.projection import Point, Projection
 _MARGIN = 12
 _CROSS = 4
 _LABEL_GAP = 26
+_SPACE = 4
 _OPACITY = 0.6
 _BACKDROP = QColor(0, 0, 0, 120)
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What stands in the corners and at the edges: letters left, top, right, bottom; the scale as text and pixels."""
+    """What stands at the edges and in the corners: letters left, top, right, bottom; the scale as text and pixels."""
 
     letters: tuple[str, str, str, str] = ("", "", "", "")
     window: str = ""
-    place: str = ""
     scale: str = ""
     scale_px: float = 0.0
     notice: str = ""
@@ -34,45 +34,52 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """A mark in widget pixels, with the rectangle that it needs."""
+    """A mark in widget pixels: its centre, where its label begins and how wide name and label are, its outline."""
 
     mark: Mark
     centre: Point
     label: Point
+    name_px: int
+    label_px: int
     outline: tuple[Point, ...]
-    room: tuple[int, int, int, int]
 
 
 class Overlay(QWidget):
-    """A clear sheet over the picture. Only what changes is painted again: a slice step mostly moves nothing."""
+    """A clear sheet over the picture. Marks are laid out when they or the view change; a slice step only chooses."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("overlay")
         self.setStyleSheet("background: transparent;")
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.setMouseTracking(
             True
-        )  # it ignores the mouse, so that Qt hands it to the canvas below, not to napari
+        )  # it ignores the mouse: Qt then hands it to the canvas below, not to napari
         self._font = QFont(self.font())
         self._font.setPixelSize(TEXT_PX)
         self._letters_font = QFont(self.font())
         self._letters_font.setPixelSize(18)
         self._letters_font.setBold(True)
         self._texts = Texts()
-        self._drawn: tuple[_Drawn, ...] = ()
+        self._place = ""
+        self._slice = 0
+        self._laid_out: tuple[_Drawn, ...] = ()
         self._hidden = False
 
     @property
     def shown_marks(self) -> tuple[Mark, ...]:
         """The marks that are on the sheet now; none while they are hidden."""
-        return () if self._hidden else tuple(drawn.mark for drawn in self._drawn)
+        return () if self._hidden else tuple(drawn.mark for drawn in self._here())
 
     @property
     def texts(self) -> Texts:
-        """What stands in the corners and at the edges now."""
+        """What stands at the edges and in the corners."""
         return self._texts
+
+    @property
+    def place(self) -> str:
+        """Which slice it says to be on."""
+        return self._place
 
     def hide_marks(self, hidden: bool) -> None:
         """Hides every mark, or shows them again."""
@@ -81,25 +88,22 @@ class Overlay(QWidget):
             self.update()
 
     def set_marks(self, marks: Sequence[Mark], projection: Projection) -> None:
-        """Puts these marks on the sheet and repaints where something changed."""
-        before = set(self._drawn)
-        self._drawn = tuple(self._lay_out(mark, projection) for mark in marks)
-        for drawn in before.symmetric_difference(self._drawn):
-            self.update(*drawn.room)
+        """Lays marks out on the sheet; each is shown on the slices that it names."""
+        self._laid_out = tuple(self._lay_out(mark, projection) for mark in marks)
+        self.update()
 
     def set_texts(self, texts: Texts) -> None:
-        """Changes corners and edges; a new place alone repaints only its corner."""
-        old, self._texts = self._texts, texts
-        if (old.letters, old.window, old.scale, old.scale_px, old.notice) != (
-            texts.letters,
-            texts.window,
-            texts.scale,
-            texts.scale_px,
-            texts.notice,
-        ):
-            self.update()
-        elif old.place != texts.place:
-            self.update(self._place_room())
+        """Changes edges and corners."""
+        self._texts = texts
+        self.update()
+
+    def set_slice(self, slice_index: int, place: str) -> None:
+        """Goes to a slice: other marks, another place."""
+        self._slice, self._place = slice_index, place
+        self.update()
+
+    def _here(self) -> list[_Drawn]:
+        return [drawn for drawn in self._laid_out if drawn.mark.first <= self._slice <= drawn.mark.last]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paints marks and texts."""
@@ -107,9 +111,8 @@ class Overlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(self._font)
         if not self._hidden:
-            for drawn in self._drawn:
-                if QRect(*drawn.room).intersects(event.rect()):
-                    self._paint_mark(painter, drawn)
+            for drawn in self._here():
+                self._paint_mark(painter, drawn)
         self._paint_texts(painter)
         painter.end()
 
@@ -117,12 +120,8 @@ class Overlay(QWidget):
         x, y = projection.point(mark.centre[1], mark.centre[2])
         outline = tuple(projection.point(row, column) for row, column in mark.outline)
         label = (max([x + _LABEL_GAP, *(corner[0] + 10 for corner in outline)]), y + TEXT_PX * 0.38)
-        box = QRectF(x - _CROSS, y - _CROSS, 2 * _CROSS, 2 * _CROSS)
-        for corner in outline:
-            box = box.united(QRectF(corner[0] - 1, corner[1] - 1, 2, 2))
-        box = box.united(QRectF(label[0] - 4, y - TEXT_PX, self._width(_label(mark)) + 8, 2 * TEXT_PX))
-        room = box.toAlignedRect().adjusted(-3, -3, 3, 3)
-        return _Drawn(mark, (x, y), label, outline, (room.x(), room.y(), room.width(), room.height()))
+        name_px, label_px = self._width(mark.name), self._width(_label(mark))
+        return _Drawn(mark, (x, y), label, name_px, label_px, outline)
 
     def _width(self, text: str) -> int:
         return QFontMetrics(self._font).horizontalAdvance(text)
@@ -142,17 +141,14 @@ class Overlay(QWidget):
     def _paint_label(self, painter: QPainter, drawn: _Drawn, colour: QColor) -> None:
         mark, (x, base) = drawn.mark, drawn.label
         painter.setOpacity(1.0)
-        painter.fillRect(QRectF(x - 3, base - TEXT_PX, self._width(_label(mark)) + 6, TEXT_PX + 5), _BACKDROP)
+        painter.fillRect(QRectF(x - 3, base - TEXT_PX, drawn.label_px + 6, TEXT_PX + 5), _BACKDROP)
         painter.drawText(QPointF(x, base), mark.name)
         if mark.here:
             painter.setPen(QPen(colour, 2.0))
-            painter.drawLine(QPointF(x, base + 4), QPointF(x + self._width(mark.name), base + 4))
+            painter.drawLine(QPointF(x, base + 4), QPointF(x + drawn.name_px, base + 4))
         if mark.grade is not None:
             painter.setPen(QColor(GRADES[mark.grade]))
-            painter.drawText(QPointF(x + self._width(f"{mark.name} "), base), mark.grade.sign)
-
-    def _place_room(self) -> QRect:
-        return QRect(self.width() - 260, self.height() - _MARGIN - 26, 260, 34)
+            painter.drawText(QPointF(x + drawn.name_px + _SPACE, base), mark.grade.sign)
 
     def _paint_texts(self, painter: QPainter) -> None:
         texts, wide, high = self._texts, self.width(), self.height()
@@ -161,7 +157,7 @@ class Overlay(QWidget):
         if texts.notice:
             painter.drawText(QPointF(_MARGIN, _MARGIN + 2.6 * TEXT_PX), texts.notice)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
-        painter.drawText(QRect(0, 0, wide - _MARGIN, high - _MARGIN), int(right), texts.place)
+        painter.drawText(QRect(0, 0, wide - _MARGIN, high - _MARGIN), int(right), self._place)
         if texts.scale_px > 0:
             base = high - _MARGIN - 2
             painter.setPen(QPen(QColor(TEXT), 1.0))

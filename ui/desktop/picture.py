@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -43,17 +43,35 @@ class Picture(QWidget):
         set_role(self._words, "quiet")
         self._stack.addWidget(self._words)
         self._loader = CanvasLoader(self)
-        self._loader.done.connect(self._make_canvas)
+        self._loader.done.connect(self._next_step)
+        self._steps = [self._make_viewer, self._make_canvas, self._fill_canvas, self._unveil]
+        self._viewer: Any = None
         self._loader.failed.connect(on_fault)
+
+    @property
+    def shows_study(self) -> bool:
+        """Whether the open study's picture is there to be read."""
+        return self.canvas is not None and self._stack.currentWidget() is self.canvas
 
     def load_canvas(self) -> None:
         """Begins to bring the canvas in; the window goes on meanwhile."""
         self._loader.start()
 
-    def _make_canvas(self) -> None:
-        from ui.desktop.canvas import Canvas  # napari is in memory by now
+    def _next_step(self) -> None:
+        """Does one step of making the canvas, 0.03 to 0.1 s, and gives the event loop a turn before the next."""
+        if self._steps:
+            self._steps.pop(0)()
+            QTimer.singleShot(0, self._next_step)
 
-        canvas = Canvas(self)
+    def _make_viewer(self) -> None:
+        from ui.desktop.canvas import make_viewer  # napari is in memory by now
+
+        self._viewer = make_viewer()
+
+    def _make_canvas(self) -> None:
+        from ui.desktop.canvas import Canvas
+
+        canvas = Canvas(self._viewer, self)
         canvas.stepped.connect(self._room.step_slice)
         canvas.dragged.connect(self._room.drag_window)
         canvas.picked.connect(self._picked)
@@ -62,11 +80,15 @@ class Picture(QWidget):
         canvas.setGeometry(self.rect())
         self.canvas = canvas
         self._stack.addWidget(canvas)
-        QTimer.singleShot(0, self._canvas_made)  # a turn of the event loop between two steps of 0.1-0.2 s
 
-    def _canvas_made(self) -> None:
+    def _fill_canvas(self) -> None:
+        """Puts the open study on the canvas while nobody sees it yet."""
+        if self._room.case is not None and self._room.volume is not None:
+            self._show_case(self._room.case, self._room.volume)
+
+    def _unveil(self) -> None:
         self.ready.emit()
-        self.show_room(Change.CASE | Change.BODY | Change.SLICE | Change.WINDOW)
+        self.show_room(Change.BODY | Change.SLICE | Change.WINDOW)
 
     def show_room(self, change: Change) -> None:
         """Draws what changed in the room."""
@@ -75,11 +97,8 @@ class Picture(QWidget):
             self._show_words()
             return
         if change & Change.CASE:
-            self._stack.setCurrentWidget(self.canvas)
-            self.canvas.show_volume(
-                room.volume.voxels, room.volume.affine, room.slice, _spine_box(room.case, room.volume)
-            )
-            self.canvas.notice(_notice(room.case))
+            self._show_case(room.case, room.volume)
+        self._stack.setCurrentWidget(self.canvas)
         if change & (Change.CASE | Change.WINDOW):
             self.canvas.set_window(room.window.width, room.window.level, str(room.window))
         if change & (Change.CASE | Change.BODY):
@@ -95,6 +114,12 @@ class Picture(QWidget):
             self._bring_body()
         if change & Change.SLICE and not change & Change.CASE:
             self.canvas.go(room.slice)
+
+    def _show_case(self, case: Case, volume: Volume) -> None:
+        if self.canvas is not None:
+            self.canvas.setGeometry(self.rect())
+            self.canvas.show_volume(volume.voxels, volume.affine, self._room.slice, _spine_box(case, volume))
+            self.canvas.notice(_notice(case))
 
     def _show_words(self) -> None:
         room = self._room

@@ -12,8 +12,8 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QKeyEvent,
+    QPaintEvent,
     QResizeEvent,
-    QShowEvent,
 )
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
@@ -22,7 +22,7 @@ from ui import words
 from ui.desktop import grading
 from ui.desktop.actions import Act, Desk, acts_by_id, acts_by_key, perform
 from ui.desktop.background import Courier, VolumeShelf
-from ui.desktop.bars import Header, StateLine, TroubleBar
+from ui.desktop.bars import HEADER_PX, Header, StateLine, TroubleBar
 from ui.desktop.crop import BodyCrop, crop_of
 from ui.desktop.errands import Errands
 from ui.desktop.keys import key_name
@@ -86,6 +86,7 @@ class MainWindow(QMainWindow):
         self._acts, self._keys = acts_by_id(), acts_by_key()
         self._crop: tuple[object, BodyCrop | None] = (None, None)
         self._folded_by_hand = False
+        self._seen = False
         self._build()
         self.errands = Errands(parts, self.courier, self)
         self._chooser_timer = self._timer(CHOOSER_MS, lambda: self._safely(self._close_chooser))
@@ -118,8 +119,7 @@ class MainWindow(QMainWindow):
         row.setSpacing(0)
         row.addWidget(self.worklist)
         row.addWidget(self.pages, 1)
-        column.addWidget(self.header)
-        column.addWidget(self.trouble)
+        column.addWidget(self._top())
         column.addLayout(row, 1)
         column.addWidget(self.state)
         self.setCentralWidget(centre)
@@ -129,6 +129,15 @@ class MainWindow(QMainWindow):
         herald.hide()
         fill_menus(self.menuBar(), self.desk, self.do)
         self._wire()
+
+    def _top(self) -> QWidget:
+        top = QStackedWidget()
+        top.setFixedHeight(HEADER_PX)
+        top.addWidget(self.header)
+        top.addWidget(self.trouble)
+        self.trouble.raised.connect(lambda: top.setCurrentWidget(self.trouble))
+        self.trouble.closed.connect(lambda: top.setCurrentWidget(self.header))
+        return top
 
     def _reading_page(self) -> QWidget:
         page = QWidget()
@@ -171,16 +180,17 @@ class MainWindow(QMainWindow):
             self._safely(lambda: self.open(here.series_id, here))
         self._room_changed(Change.ROWS | Change.STATE)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Begins to load the canvas once the window is on the screen."""
-        super().showEvent(event)
-        QTimer.singleShot(0, self._after_first_paint)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Begins to load the canvas once the window, with its worklist, is on the screen."""
+        super().paintEvent(event)
+        if not self._seen:
+            self._seen = True
+            QTimer.singleShot(0, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
-        if self.picture.canvas is None:
-            self.shown.emit()
-            self.picture.load_canvas()
-            self.picture.ready.connect(self.errands.screen_waiting)
+        self.shown.emit()
+        self.picture.ready.connect(self.errands.screen_waiting)
+        self.picture.load_canvas()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Closes, unless a grade is not stored."""
@@ -222,7 +232,7 @@ class MainWindow(QMainWindow):
     def do(self, act: Act) -> None:
         """Does an act; what goes wrong is said, never swallowed."""
         covered = self.pages.currentIndex() != 0
-        blind = act.menu == "Grade" and (self.room.volume is None or self.picture.canvas is None)
+        blind = act.menu == "Grade" and not self.picture.shows_study
         if not (covered and act.id not in _ON_PAGES) and not blind:
             self._safely(lambda: perform(act, self.desk))
 
@@ -346,6 +356,10 @@ class MainWindow(QMainWindow):
         self.room.volume_came(series_id, volume)
 
     def _room_changed(self, change: Change) -> None:
+        if change == Change.SLICE:
+            self.picture.show_room(change)
+            self._keep_place_soon()
+            return
         for part in (self.rail, self.panel):
             part.setVisible(self.room.case is not None)
         self.picture.show_room(change)
@@ -362,6 +376,9 @@ class MainWindow(QMainWindow):
             self._chooser_timer.stop()
         elif not self._chooser_timer.isActive():
             self._chooser_timer.start()
+        self._keep_place_soon()
+
+    def _keep_place_soon(self) -> None:
         if self.room.case is not None and not self._place_timer.isActive():
             self._place_timer.start()
 

@@ -33,7 +33,7 @@ COLUMNS: dict[Mode, tuple[Column, ...]] = {
     Mode.SCREEN: (Column("#", 36), Column("Study", 0), Column("Suspicion", 76), Column("State", 106)),
 }
 _TO_DO = (CaseState.NEW, CaseState.BEGUN)
-_SHORT_NAME = 10
+_SHORT_NAME = 8
 
 
 @dataclass(frozen=True, slots=True)
