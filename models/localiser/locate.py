@@ -34,6 +34,8 @@ EXTEND_MM = 32.0
 SACRAL_SHARE = np.float32(0.9)
 LOWEST_CHAIN = 0.35
 """A chain whose members score less than this on average is none."""
+CLEAR_BODY, FAIR_BODY, FAIR_BODIES = 0.90, 0.80, 5
+"""A spine has a body this clear, or this many fair ones; chosen on pieces of training scans from beside the spine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,12 @@ def find_bodies(nets: Nets, volume: Volume) -> Found | None:
         if settled or len(found.centres) < 2:
             break
         line = curve_through(found.centres, STACK_MM, (EXTEND_MM, EXTEND_MM), smooth_mm=5.0)
-    return best
+    return best if best is not None and _convincing(best) else None
+
+
+def _convincing(found: Found) -> bool:
+    """Says whether a chain is a spine: shoulders, ilia and ribs give short chains in which no member is clear."""
+    return bool(found.scores.max() >= CLEAR_BODY or (found.scores >= FAIR_BODY).sum() >= FAIR_BODIES)
 
 
 def _same_place(one: Found, other: Found) -> bool:
