@@ -22,7 +22,7 @@ import torch
 from grader_tables import figures_of, write_tables
 
 from models.grader.calibrate import UNBROKEN_PERCENT
-from models.grader.cases import read_graded_case, real_examples
+from models.grader.cases import graded_masks, read_graded_case, real_examples
 from models.grader.config import COMPACT, read_config
 from models.grader.examples import Example, reader_example
 from models.grader.folds import FOLDS, Workshop
@@ -34,7 +34,7 @@ from models.localiser.truth import CASES
 from models.train_grader import OWN_MARKS, read_bank, say_step
 from vfscreen.anatomy import level_of
 from vfscreen.findings import Verdict, Vertebra, verdict_of
-from vfscreen.genant import ReadGrade, SixPoints, axes_of
+from vfscreen.genant import ReadGrade, SixPoints, axes_of, grade_of_loss
 
 RESULTS = Path("benchmarks/results/grader.json")
 LOCALISER_RESULTS = Path("benchmarks/results/localiser.json")
@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def evaluated(cases: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """Trains what is missing and scores every patient by a grader that has not seen the patient."""
     bank = read_bank(cases, chosen.own_marks, chosen.work / "bank")
-    workshop = Workshop(bank, read_config(chosen.config), chosen.seed, chosen.work, say_step)
+    graded = graded_masks(cases)
+    workshop = Workshop(bank, read_config(chosen.config), chosen.seed, chosen.work, graded, say_step)
     real: list[dict[str, Any]] = []
     simulated: list[dict[str, Any]] = []
     decisions = {}
@@ -126,7 +127,11 @@ def scored(grader: TrainedGrader, examples: Sequence[Example], seed: int) -> lis
         )
         for crop, one in zip(crops, examples, strict=True)
     ]
-    return [row_of(*pair) for pair in zip(moved, said_of(grader, moved), strict=True)]
+    rows = [row_of(*pair) for pair in zip(moved, said_of(grader, moved), strict=True)]
+    for row in rows:
+        if "loss" in row:
+            row["read_as"] = int(grade_of_loss(row["loss"] / grader.decision.reader_scale))
+    return rows
 
 
 def said_of(grader: TrainedGrader, examples: Sequence[Example]) -> Iterator[dict[str, Any]]:

@@ -86,34 +86,40 @@ def with_intervals(rows: Sequence[Row]) -> Row:
 
 
 def figures_of_simulated(rows: Sequence[Row]) -> dict[str, float]:
-    """Returns discrimination (grades balanced) and calibration (at natural prevalence)."""
+    """Returns discrimination by Genant's cuts (grades balanced), and what is said against what readers would say.
+
+    Readers cut at less than Genant's nominal losses (`models.grader.readers`); the decision speaks as they do.
+    """
     grade = np.array([row["grade"] for row in rows])
+    read_as = np.array([row["read_as"] for row in rows])
     chances = np.array([row["probabilities"] for row in rows])
     measured = np.array([row["measured"] for row in rows])
     common = np.array([row["common"] for row in rows])
     any_chance, worse_chance = 1 - chances[:, 0], chances[:, 2:].sum(1)
-    weights = natural_weights(np.eye(4)[grade], common)
-    held = np.array([row["grade"] in row["set"] for row in rows])
+    nominal = natural_weights(np.eye(4)[grade], common)
+    weights = natural_weights(np.eye(4)[read_as], common)
+    held = np.array([row["read_as"] in row["set"] for row in rows])
     unsure = np.array([row["verdict"] == "uncertain" for row in rows])
     predicted = chances.argmax(1)
     return {
         "auroc_grade1": auroc(grade >= 1, any_chance),
-        "auroc_grade2": auroc(grade >= 2, worse_chance),
         "auroc_grade1_by_points": auroc(grade >= 1, measured),
+        "auroc_grade2": auroc(grade >= 2, worse_chance),
         "auroc_grade2_by_points": auroc(grade >= 2, measured),
-        "sensitivity_grade1": float((any_chance > 0.5)[grade >= 1].mean()),
-        "specificity_grade1": float((any_chance <= 0.5)[grade == 0].mean()),
-        "specificity_grade1_unbroken": float((any_chance <= 0.5)[(grade == 0) & common].mean()),
-        "sensitivity_grade2": float((worse_chance > 0.5)[grade >= 2].mean()),
-        "specificity_grade2": float((worse_chance <= 0.5)[grade < 2].mean()),
-        "specificity_at_sensitivity_85": specificity_at(grade >= 1, any_chance, weights, 0.85),
-        "specificity_at_sensitivity_85_by_points": specificity_at(grade >= 1, measured, weights, 0.85),
-        "macro_f1": macro_f1(grade, predicted),
-        "macro_f1_by_points": macro_f1(grade, np.searchsorted([20.0, 25.0, 40.0], measured)),
-        "quadratic_kappa": quadratic_kappa(grade, predicted),
-        "calibration_error_natural": calibration_error(grade >= 1, any_chance, weights),
-        "set_coverage_natural": float(weights[held].sum()),
-        "uncertain_share_natural": float(weights[unsure].sum()),
+        "specificity_at_sensitivity_85_natural": specificity_at(grade >= 1, any_chance, nominal, 0.85),
+        "specificity_at_sensitivity_85_natural_by_points": specificity_at(
+            grade >= 1, measured, nominal, 0.85
+        ),
+        "as_read_sensitivity_grade1": float((any_chance > 0.5)[read_as >= 1].mean()),
+        "as_read_specificity_grade1": float((any_chance <= 0.5)[read_as == 0].mean()),
+        "as_read_specificity_grade1_unbroken": float((any_chance <= 0.5)[(read_as == 0) & common].mean()),
+        "as_read_sensitivity_grade2": float((worse_chance > 0.5)[read_as >= 2].mean()),
+        "as_read_specificity_grade2": float((worse_chance <= 0.5)[read_as < 2].mean()),
+        "as_read_macro_f1": macro_f1(read_as, predicted),
+        "as_read_quadratic_kappa": quadratic_kappa(read_as, predicted),
+        "as_read_calibration_error_natural": calibration_error(read_as >= 1, any_chance, weights),
+        "as_read_set_coverage_natural": float(weights[held].sum()),
+        "as_read_uncertain_share_natural": float(weights[unsure].sum()),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.grader.decision import Decision, Evidence, fit_decision, natural_weights
-from models.grader.examples import Example
+from models.grader.examples import Example, Shares, shares_of_loss
 from models.grader.trained import TrainedGrader, loaded_net, say
 from models.grader.view import misplaced
 
@@ -24,18 +24,30 @@ def calibrate(trained: TrainedGrader, held_out: Sequence[Example], seed: int = 0
     fractured = sum(one.grade > 0 for one in held_out)
     if min(fractured, len(held_out) - fractured) < FEWEST:
         return trained
-    return replace(trained, decision=decision_from([(trained, held_out)], seed))
+    decision = decision_from([(trained, held_out)], seed, trained.decision.reader_scale)
+    return replace(trained, decision=decision)
 
 
-def decision_from(parts: Sequence[HeldOut], seed: int) -> Decision:
-    """Fits one decision on several networks, each with examples of patients that it was not trained on."""
+def decision_from(parts: Sequence[HeldOut], seed: int, reader_scale: float) -> Decision:
+    """Fits one decision on several networks, each with examples of patients that it was not trained on.
+
+    Simulated bodies count with the grade that readers would give them (see `models.grader.readers`).
+    """
     evidence = Evidence.joined(
         [evidence_of(trained, examples, seed + number) for number, (trained, examples) in enumerate(parts)]
     )
     examples = [one for _, part in parts for one in part]
-    shares = np.array([one.shares for one in examples])
+    shares = np.array([shares_as_read(one, reader_scale) for one in examples])
     common = np.array([not one.simulated or one.own_loss_percent < UNBROKEN_PERCENT for one in examples])
-    return fit_decision(evidence, shares, natural_weights(shares, common))
+    fitted = fit_decision(evidence, shares, natural_weights(shares, common))
+    return replace(fitted, reader_scale=reader_scale)
+
+
+def shares_as_read(example: Example, reader_scale: float) -> Shares:
+    """Returns the shares of the grades as readers give them, or would give them to a simulated body."""
+    if not example.simulated:
+        return example.shares
+    return shares_of_loss(float(example.losses_percent.max()) / reader_scale)
 
 
 def evidence_of(trained: TrainedGrader, examples: Sequence[Example], seed: int) -> Evidence:

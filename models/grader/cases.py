@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from models.grader.crop import in_axes, losses_of, neighbours_of
 from models.grader.examples import Example, reader_example, simulated_examples
 from models.grader.mask_points import points_of_mask
+from models.grader.readers import GradedLoss
+from models.localiser.mask_bodies import bodies_of_mask
 from models.localiser.truth import CaseEntry, TrueCase, ct_path, read_truth, read_volume
-from vfscreen.anatomy import Level, level_of
+from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.findings import Vertebra
 from vfscreen.genant import POINT_NAMES, Grade, ReadGrade, SixPoints, axes_of, heights_of
 from vfscreen.volume import Volume
@@ -45,7 +48,7 @@ def read_graded_case(cases: Path, entry: CaseEntry, own_marks: Path) -> GradedCa
     impressions: dict[Level, Grade] = {}
     if marks is not None:
         content = json.loads(marks.read_text(encoding="utf-8"))["vertebrae"]
-        vertebrae, impressions = _marked(content, entry), _impressions(content)
+        vertebrae, impressions = _marked(content, entry.levels_known), _impressions(content)
     elif entry.truth == "mask":
         mask = read_volume(cases / entry.name / "mask.nii.gz")
         vertebrae = tuple(_masked(read_truth(cases, entry), mask))
@@ -53,6 +56,33 @@ def read_graded_case(cases: Path, entry: CaseEntry, own_marks: Path) -> GradedCa
     if not vertebrae or not grades:
         return None
     return GradedCase(entry, read_volume(ct_path(cases, entry.name)), vertebrae, grades)
+
+
+def graded_masks(cases: Path) -> list[GradedLoss]:
+    """Measures the bodies with published grades of which there is a mask but no CT; test-only ones are left out."""
+    with (cases / "masks_only" / "grades.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["use"] == "train"]
+    found = []
+    for name in sorted({row["mask"] for row in rows}):
+        mask = read_volume(cases / "masks_only" / f"{name}.nii.gz")
+        bodies = bodies_of_mask(mask, tuple(int(level) for level in ASSESSED))
+        points = {
+            Level(body.label): points_of_mask(mask, body.label, body.centre_lps_mm)
+            for body in bodies
+            if body.whole
+        }
+        vertebrae = [_vertebra(level, six, True) for level, six in points.items() if six is not None]
+        grades = {
+            level_of(row["level"]): Grade(int(row["genant_grade"])) for row in rows if row["mask"] == name
+        }
+        for one in vertebrae:
+            if one.level in grades and one.axes is not None:
+                sets = [one, *neighbours_of(one, vertebrae)]
+                local = in_axes(one.axes, [body.points if body is not None else None for body in sets])
+                above, below = (body.level if body is not None else None for body in sets[1:])
+                loss = float(losses_of(local, (one.level, above, below)).max())
+                found.append(GradedLoss(name, grades[one.level], loss))
+    return found
 
 
 def real_examples(case: GradedCase) -> list[Example]:
@@ -83,13 +113,13 @@ def _marks(cases: Path, entry: CaseEntry, own_marks: Path) -> Iterator[Path]:
     yield own_marks / f"{entry.name}.json"
 
 
-def _marked(content: Sequence[dict[str, Any]], entry: CaseEntry) -> tuple[Vertebra, ...]:
+def _marked(content: Sequence[dict[str, Any]], levels_known: bool) -> tuple[Vertebra, ...]:
     found = []
     for mark in content:
         places = mark.get("points_lps_mm") or {}
         if mark["whole"] and all(places.get(name) is not None for name in POINT_NAMES):
             points = SixPoints.from_array(np.array([places[name] for name in POINT_NAMES], float))
-            found.append(_vertebra(level_of(mark["level"]), points, entry))
+            found.append(_vertebra(level_of(mark["level"]), points, levels_known))
     return tuple(found)
 
 
@@ -97,14 +127,14 @@ def _masked(truth: TrueCase, mask: Volume) -> Iterator[Vertebra]:
     for body in truth.bodies:
         points = points_of_mask(mask, int(body.level), body.centre_lps_mm) if body.whole else None
         if points is not None:
-            yield _vertebra(body.level, points, truth.entry)
+            yield _vertebra(body.level, points, truth.entry.levels_known)
 
 
-def _vertebra(level: Level, points: SixPoints, entry: CaseEntry) -> Vertebra:
+def _vertebra(level: Level, points: SixPoints, level_certain: bool) -> Vertebra:
     axes = axes_of(points)
     return Vertebra(
         level=level,
-        level_certain=entry.levels_known,
+        level_certain=level_certain,
         whole=True,
         centre_lps_mm=axes.origin,
         confidence=1.0,

@@ -70,7 +70,8 @@ class Decision:
     """Weights of the signals, cuts of the severity, and the least probability that keeps a grade in the set.
 
     `promise` is the share of bodies whose true grade the set holds; `least` and `least_thick` are the thresholds for
-    slices up to and over `THICK_MM`.
+    slices up to and over `THICK_MM`. `reader_scale` is where the readers of the training data cut a measured loss, as a
+    factor of Genant's 20, 25 and 40 %: grades are to be those that they would give.
     """
 
     weights: Three = (3.0, 0.5, 0.5)
@@ -78,6 +79,7 @@ class Decision:
     promise: float = 0.95
     least: float = 0.05
     least_thick: float = 0.05
+    reader_scale: float = 1.0
 
     def severity(self, evidence: Evidence) -> Float:
         """Returns (n,): where each body lies on the scale that the cuts divide."""
@@ -110,6 +112,7 @@ class Decision:
             promise=float(content["promise"]),
             least=float(content["least"]),
             least_thick=float(content["least_thick"]),
+            reader_scale=float(content["reader_scale"]),
         )
 
 

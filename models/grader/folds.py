@@ -14,6 +14,7 @@ from models.grader.calibrate import decision_from
 from models.grader.config import GraderConfig
 from models.grader.decision import Decision
 from models.grader.examples import Example
+from models.grader.readers import GradedLoss, reader_scale
 from models.grader.trained import TrainedGrader
 from models.grader.training import Step, train
 
@@ -30,12 +31,16 @@ Bank = Mapping[str, Sequence[Example]]
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What all trainings of one recipe share: bank (by patient), settings, seed, folder of finished networks."""
+    """What all trainings of one recipe share: bank (by patient), settings, seed, folder of finished networks.
+
+    `graded` are real bodies without CT, which only help to find where readers cut.
+    """
 
     bank: Bank
     config: GraderConfig
     seed: int
     folder: Path
+    graded: Sequence[GradedLoss] = ()
     report: Callable[[str, Step], None] = lambda name, step: None
 
     def without(self, fold: str | None = None) -> TrainedGrader:
@@ -75,7 +80,16 @@ class Workshop:
     def decision(self, hidden: str | None = None) -> Decision:
         """Fits the decision on each fold's patients by the network that left them out, without those of `hidden`."""
         parts = [(self.without(fold), self.of_fold(fold)) for fold in FOLDS if fold != hidden]
-        return decision_from(parts, self.seed)
+        out = FOLDS[hidden] if hidden is not None else ()
+        read = [body for body in self.graded if body.patient not in out]
+        read += [
+            GradedLoss(one.patient, one.grade, float(one.losses_percent.max()))
+            for patient, part in self.bank.items()
+            if patient not in out
+            for one in part
+            if not one.simulated
+        ]
+        return decision_from(parts, self.seed, reader_scale(read))
 
     def scored(self, fold: str) -> TrainedGrader:
         """Returns a grader that can be scored on a fold: no part of it was fitted to answers on those patients.

@@ -115,7 +115,8 @@ def test_too_few_held_out_bodies_leave_the_decision_as_it_is(
     small_grader: tuple[TrainedGrader, list[Step]], demo_examples: list[Example]
 ) -> None:
     assert calibrate(small_grader[0], demo_examples).decision == PLAIN
-    fitted = decision_from([(small_grader[0], demo_examples)], seed=0)
+    fitted = decision_from([(small_grader[0], demo_examples)], seed=0, reader_scale=0.8)
+    assert fitted.reader_scale == 0.8
     assert fitted != PLAIN
     assert fitted.cuts[0] < fitted.cuts[1] < fitted.cuts[2]
 
