@@ -53,7 +53,9 @@ def make_window(house: House) -> MainWindow:
         end_thread()
         house.store.close()
 
-    parts = Parts(house.folder, house.settings, store, house.cache, house.shelf, house.reader, close)
+    parts = Parts(
+        house.folder, house.settings, store, house.cache, house.shelf, house.reader, close, house.store.notes
+    )
     window = MainWindow(parts)
     available = window.screen().availableGeometry()
     window.resize(min(SIZE_PX[0], available.width()), min(SIZE_PX[1], available.height()))

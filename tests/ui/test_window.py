@@ -349,7 +349,11 @@ def test_a_study_opened_after_the_start_fills_the_picture(house: House, wait: Wa
     fitted = canvas.view()
     canvas.fit()
     assert canvas.view() == pytest.approx(fitted)
-    assert fitted[-2] > 1, "pixels a millimetre"
+    zoom = fitted[-2]
+    assert zoom > 1, "pixels a millimetre"
+    assert canvas.overlay.texts.scale_px == pytest.approx(
+        zoom * float(canvas.overlay.texts.scale.split()[0]), rel=0.01
+    )
     window.close()
     delete(window)
 

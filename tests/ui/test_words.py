@@ -69,7 +69,7 @@ def test_no_sentence_shouts() -> None:
 def row(number: int, state: CaseState, suspicion: float | None = None) -> CaseRow:
     """A line of the worklist."""
     return CaseRow(
-        f"s{number}", f"patient-{number}", "2026-05-04", "chest", "T1-L2", state, 0, 14, (), suspicion
+        f"s{number}", f"case-{number}", "2026-05-04", "chest", "T1-L2", state, 0, 14, (), suspicion
     )
 
 
@@ -77,7 +77,7 @@ def test_the_worklist_keeps_its_numbers_when_it_is_narrowed() -> None:
     rows = [row(1, CaseState.DONE), row(2, CaseState.NEW), row(3, CaseState.LOOK_AGAIN)]
     assert [case.cells[0] for case in listed(rows, Mode.READ, Show.TO_DO)] == ["2"]
     assert [case.cells[0] for case in listed(rows, Mode.READ, Show.LOOK_AGAIN)] == ["3"]
-    assert [case.cells[0] for case in listed(rows, Mode.READ, Show.ALL, "PATIENT-1")] == ["1"]
+    assert [case.cells[0] for case in listed(rows, Mode.READ, Show.ALL, "CASE-1")] == ["1"]
 
 
 def test_suspicion_is_a_word() -> None:
@@ -87,7 +87,7 @@ def test_suspicion_is_a_word() -> None:
 
 def test_read_mode_never_shows_suspicion() -> None:
     cells = listed([row(1, CaseState.NEW, 0.9)], Mode.READ, Show.ALL)[0].cells
-    assert cells == ("1", "patient-1", "T1-L2", "○ New")
+    assert cells == ("1", "case-1", "T1-L2", "○ New")
 
 
 def test_the_room_reads_for_the_reader_it_was_told(room: ReadingRoom) -> None:

@@ -45,6 +45,9 @@ class Shell(Protocol):
     def escape(self) -> None:
         """Goes back to the picture."""
 
+    def change_mode(self, mode: Mode) -> None:
+        """Changes between read and screen, and keeps the choice."""
+
     def edit_note(self) -> None:
         """Puts the cursor into the note."""
 
@@ -126,7 +129,7 @@ def _say_saved(desk: Desk) -> None:
 
 
 def _mode(mode: Mode) -> Callable[[Desk], None]:
-    return lambda desk: desk.room.change_mode(mode)
+    return lambda desk: desk.shell.change_mode(mode)
 
 
 ACTS: tuple[Act, ...] = (

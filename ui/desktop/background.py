@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from ui.desktop.parts import Parts
 from ui.engine_client import Cancelled, EngineClient, ModelChoice
 from vfscreen.cases import Case
-from vfscreen.errors import EngineDied, KnownError, RefusedInput
+from vfscreen.errors import KnownError, RefusedInput, WeightsDamaged
 from vfscreen.findings import Refusal, Screening
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import in_use
@@ -31,6 +31,10 @@ class Courier(QObject):
     def post(self, call: Callable[[], None]) -> None:
         """Has `call` called in the window's thread."""
         self._came.emit(call)
+
+    def stop(self) -> None:
+        """Drops whatever is still on its way: the window is closing, and nobody would take it."""
+        self._came.disconnect(self._run)
 
     def run(
         self, work: Callable[[], None], on_fault: Callable[[Exception], None], name: str
@@ -88,7 +92,8 @@ class VolumeShelf:
 class ScreeningQueue:
     """Works off the series that the model in use has not seen, one after the other, in the engine's process.
 
-    `on_progress` gets words and the share done ("" at the end); `on_screened` the series id; `on_fault` what failed.
+    `on_progress` gets words and the share done ("" at the end); `on_screened` the series id; `on_warning` a sentence
+    on the models in use; `on_fault` what failed.
     """
 
     def __init__(
@@ -99,11 +104,14 @@ class ScreeningQueue:
         *,
         on_progress: Callable[[str, float], None],
         on_screened: Callable[[str], None],
+        on_warning: Callable[[str], None],
         on_fault: Callable[[Exception], None],
     ) -> None:
         self._parts = parts
         self._courier = courier
         self._engine = engine
+        self._on_warning = on_warning
+        self._warned = ""
         self._on_progress = on_progress
         self._on_screened = on_screened
         self._on_fault = on_fault
@@ -125,6 +133,10 @@ class ScreeningQueue:
         """Asks the engine for the next series; runs in a thread, for it reads store and weights."""
         localiser = in_use(self._parts.shelf, ModelKind.LOCALISER)
         grader = in_use(self._parts.shelf, ModelKind.GRADER)
+        warning = " ".join(one.warning for one in (localiser, grader) if one.warning)
+        if warning and warning != self._warned:
+            self._warned = warning
+            self._courier.post(lambda: self._on_warning(warning))
         waiting = [
             one for one in self._parts.store.queue(grader.model.card.id) if one not in self._passed_over
         ]
@@ -156,10 +168,10 @@ class ScreeningQueue:
             return
         self._passed_over.add(case.series_id)
         self._on_fault(fault if isinstance(fault, Exception) else RuntimeError(repr(fault)))
-        if isinstance(fault, EngineDied):
-            self._courier.run(self._next, self._failed, "queue")
-        else:
+        if isinstance(fault, WeightsDamaged):
             self._rest()
+        else:
+            self._courier.run(self._next, self._failed, "queue")
 
     def _keep(self, series_id: str, screening: Screening) -> None:
         self._parts.store.record_screening(series_id, screening)

@@ -56,7 +56,7 @@ class Canvas(QWidget):
         self.setMouseTracking(True)
         native = self._napari.canvas.native
         native.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        native.frameSwapped.connect(self.painted)
+        native.frameSwapped.connect(self._frame_painted)
         self._sheet = Overlay(self)
         self._layer: Any = None
         self._affine: Float = np.eye(4)
@@ -212,6 +212,15 @@ class Canvas(QWidget):
         self._untouched = False
         self._projection = Projection(_drawing_matrix(self._napari, self._layer))
         self._lay_out()
+
+    def _frame_painted(self) -> None:
+        """Sees to it that the sheet lies as the picture was really drawn: vispy learns of a new size only here."""
+        if self._projection is not None and self._layer is not None:
+            drawn = Projection(_drawing_matrix(self._napari, self._layer))
+            if not np.allclose(drawn.matrix, self._projection.matrix, atol=1e-3):
+                self._projection = drawn
+                self._lay_out()
+        self.painted.emit()
 
     def _lay_out(self) -> None:
         """Renews the whole sheet, for marks, texts and projection as they are now."""

@@ -25,13 +25,14 @@ class Errands:
         self._parts = parts
         self._courier = courier
         self._window = window
-        self._engine = EngineClient()
+        self._engine = EngineClient(threads=parts.settings.threads)
         self.queue = ScreeningQueue(
             parts,
             courier,
             self._engine,
             on_progress=window.state.work,
             on_screened=self._screened,
+            on_warning=window.trouble.say,
             on_fault=window.fault,
         )
         self.importer = Importer(

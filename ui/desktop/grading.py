@@ -272,6 +272,7 @@ def _take_in(room: ReadingRoom, kept: Reading) -> None:
     room.draft = Draft()
     room.say(sentence, Tone.STORED)
     room.rows = renewed(room.rows, room.case)
+    room.count_today()
     room.tell(Change.BODY | Change.ROWS)
 
 

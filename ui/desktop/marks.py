@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vfscreen.cases import Body
 from vfscreen.findings import Reading
 from vfscreen.genant import ReadGrade
+from vfscreen.reading import is_answered, sign_of
 
 Float = NDArray[np.float64]
 HALF_WIDTH_MM = 14.0
@@ -23,6 +24,7 @@ class Mark:
     """One body on the picture, in array indices of the sagittal-first volume.
 
     Shapes: centre (3,): slice, row, column; outline (6, 2): row, column, empty (0, 2) while no opinion may be seen.
+    `sign` is what the reader said (X, D or the grade's), empty before.
     `first` and `last` are the slices between which the mark is shown.
     """
 
@@ -33,6 +35,7 @@ class Mark:
     first: float
     last: float
     grade: ReadGrade | None = None
+    sign: str = ""
     here: bool = False
 
 
@@ -73,6 +76,7 @@ def _mark(
         first=float(centre[0]) - half,
         last=float(centre[0]) + half,
         grade=None if reading is None else reading.grade,
+        sign=sign_of(reading) if is_answered(reading) else "",
         here=here,
     )
 

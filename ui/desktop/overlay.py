@@ -146,9 +146,9 @@ class Overlay(QWidget):
         if mark.here:
             painter.setPen(QPen(colour, 2.0))
             painter.drawLine(QPointF(x, base + 4), QPointF(x + drawn.name_px, base + 4))
-        if mark.grade is not None:
-            painter.setPen(QColor(GRADES[mark.grade]))
-            painter.drawText(QPointF(x + drawn.name_px + _SPACE, base), mark.grade.sign)
+        if mark.sign:
+            painter.setPen(QColor(TEXT if mark.grade is None else GRADES[mark.grade]))
+            painter.drawText(QPointF(x + drawn.name_px + _SPACE, base), mark.sign)
 
     def _paint_texts(self, painter: QPainter) -> None:
         texts, wide, high = self._texts, self.width(), self.height()
@@ -179,4 +179,4 @@ class Overlay(QWidget):
 
 
 def _label(mark: Mark) -> str:
-    return mark.name if mark.grade is None else f"{mark.name} {mark.grade.sign}"
+    return f"{mark.name} {mark.sign}" if mark.sign else mark.name

@@ -141,6 +141,11 @@ class ImportPage(Page):
         self.column.addStretch(1)
         self._counts: dict[str, int] = {}
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many series were taken, known and refused."""
+        return self._counts
+
     def begin(self, what: str) -> None:
         """Empties the page for a new import."""
         while (item := self._grid.takeAt(0)) is not None:

@@ -14,7 +14,10 @@ from vfscreen.slice_cache import SliceCache
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A data folder's parts, open. `store` speaks through one thread; `close` ends that thread and the store."""
+    """A data folder's parts, open. `store` speaks through one thread; `close` ends that thread and the store.
+
+    `notes` are what the reader should know of how the store is written.
+    """
 
     folder: DataFolder
     settings: Settings
@@ -23,3 +26,4 @@ class Parts:
     shelf: Shelf
     reader: str
     close: Callable[[], None]
+    notes: tuple[str, ...] = ()

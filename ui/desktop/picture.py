@@ -119,7 +119,7 @@ class Picture(QWidget):
         if self.canvas is not None:
             self.canvas.setGeometry(self.rect())
             self.canvas.show_volume(volume.voxels, volume.affine, self._room.slice, _spine_box(case, volume))
-            self.canvas.notice(_notice(case))
+            self.canvas.notice(_notice(case) or ("" if case.bodies else words.NO_BODIES))
 
     def _show_words(self) -> None:
         room = self._room

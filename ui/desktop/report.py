@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ui.engine_client import EngineBug
 from vfscreen.durable import write_durably
 
 _PACKAGES = ("vfscreen", "PySide6-Essentials", "napari", "vispy", "numpy", "SQLAlchemy")
@@ -31,6 +32,8 @@ def report_text(fault: BaseException, now: datetime) -> str:
             f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(seen.__traceback__)
         ]
+        if isinstance(seen, EngineBug):
+            lines.append(str(seen))  # written by our own child process as a report, without patient data
         lines += [f"  note: {_PATHS.sub('…', note)}" for note in getattr(seen, "__notes__", ())]
         seen = seen.__cause__ or seen.__context__
     return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyqtgraph
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from ui import words
 from ui.desktop.background import Courier
 from ui.desktop.bars import set_role
 from ui.desktop.colours import GROUND, MARK, QUIET
@@ -64,6 +66,21 @@ class RetrainPage(Page):
     def state(self) -> Retraining:
         """What the page shows."""
         return self._state
+
+    @property
+    def labels_words(self) -> str:
+        """What it says there is to train on."""
+        return self._labels.text()
+
+    @property
+    def train_button(self) -> QPushButton:
+        """The button that begins."""
+        return self._train
+
+    @property
+    def cancel_button(self) -> QPushButton:
+        """The button that takes a training back."""
+        return self._stop
 
     def stop(self) -> None:
         """Ends a training that is under way; it is recorded as cancelled."""
@@ -198,14 +215,13 @@ class RetrainPage(Page):
         fault = done.exception()
         if isinstance(fault, Cancelled):
             return
-        if isinstance(fault, KnownError | EngineBug):
-            record_failure(self._parts.store, prepared, "failed", str(fault))
         if isinstance(fault, Exception):
-            self._failed(fault)
+            self._run_failed(prepared, fault)
             return
         self.show_state(replace(self._state, stage=Stage.COMPARING, share=1.0))
         trained = done.result()
-        self._courier.run(lambda: self._conclude(prepared, trained), self._failed, "conclude")
+        failed = partial(self._run_failed, prepared)
+        self._courier.run(lambda: self._conclude(prepared, trained), failed, "conclude")
 
     def _conclude(self, prepared: Prepared, trained: Trained) -> None:
         rule = self._parts.settings.needs().gate
@@ -225,10 +241,15 @@ class RetrainPage(Page):
             record_failure(self._parts.store, self._prepared, "cancelled", "taken back by the user")
         self.show_state(replace(self._state, stage=Stage.CANCELLED))
 
+    def _run_failed(self, prepared: Prepared, fault: Exception) -> None:
+        """Records that a training that had begun came to nothing."""
+        if isinstance(fault, KnownError | EngineBug):
+            record_failure(self._parts.store, prepared, "failed", str(fault))
+        self._failed(fault)
+
     def _failed(self, fault: Exception) -> None:
         if isinstance(fault, KnownError):
-            said = f"{fault.what}: {fault.where}. {fault.todo}"
-            self.show_state(replace(self._state, stage=Stage.FAILED, verdict=said))
+            self.show_state(replace(self._state, stage=Stage.FAILED, verdict=words.known(fault)))
         else:
             self.show_state(replace(self._state, stage=Stage.FAILED))
             self._on_fault(fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum, Flag, auto
 
 from ui import words
@@ -69,6 +70,7 @@ class ReadingRoom:
         self.mode = mode
         self.goes_on = go_on
         self.rows: list[CaseRow] = []
+        self.today = 0
         self.case: Case | None = None
         self.volume: Volume | None = None
         self.here: str | None = None
@@ -106,7 +108,13 @@ class ReadingRoom:
     def load_rows(self) -> None:
         """Reads the worklist again."""
         self.rows = self.store.worklist(self.reader, self.mode)
+        self.count_today()
         self.tell(Change.ROWS)
+
+    def count_today(self) -> None:
+        """Counts again how many vertebrae this reader graded today."""
+        midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        self.today = self.store.graded_since(self.reader, midnight)
 
     def change_mode(self, mode: Mode) -> None:
         """Changes between read and screen; the open study stays open."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
@@ -39,6 +40,8 @@ from ui.desktop.resume import Place, keep_place, last_place
 from ui.desktop.room import Change, ReadingRoom, failed
 from ui.desktop.worklist_view import WorklistView
 from vfscreen.errors import KnownError
+from vfscreen.findings import Mode
+from vfscreen.settings import load_settings, save_settings
 from vfscreen.volume import Volume
 
 NARROW_PX = 1500
@@ -150,7 +153,7 @@ class MainWindow(QMainWindow):
         return page
 
     def _wire(self) -> None:
-        self.header.mode_chosen.connect(lambda mode: self._safely(lambda: self.room.change_mode(mode)))
+        self.header.mode_chosen.connect(lambda mode: self._safely(lambda: self.change_mode(mode)))
         self.worklist.chosen.connect(lambda series_id: self._safely(lambda: self.open(series_id)))
         self.worklist.left.connect(self.to_picture)
         self.rail.chosen.connect(lambda body_id: self._safely(lambda: self.room.go_to(body_id)))
@@ -178,6 +181,8 @@ class MainWindow(QMainWindow):
         if place is not None and place.series_id in known:
             here = place
             self._safely(lambda: self.open(here.series_id, here))
+        if self._parts.notes and not self.room.said:
+            self.room.say(" ".join(self._parts.notes))
         self._room_changed(Change.ROWS | Change.STATE)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -202,6 +207,7 @@ class MainWindow(QMainWindow):
             return
         self._safely(self._keep_place)
         self.hide()
+        self.courier.stop()
         self.errands.stop()
         self._parts.close()
         event.accept()
@@ -305,6 +311,12 @@ class MainWindow(QMainWindow):
             self.picture.canvas.setFocus()
         else:
             self.setFocus()
+
+    def change_mode(self, mode: Mode) -> None:
+        """Changes between read and screen, and keeps the choice."""
+        self.room.change_mode(mode)
+        path = self._parts.folder.settings
+        save_settings(path, replace(load_settings(path), mode=mode))
 
     def edit_note(self) -> None:
         """Puts the cursor into the note."""

@@ -23,6 +23,7 @@ from ui.desktop.keys import TextField
 from ui.desktop.room import ReadingRoom
 from ui.desktop.worklist import COLUMNS, Column, ListedCase, Show, listed
 from vfscreen.findings import Mode
+from vfscreen.reading import graded_today_sentence
 
 WIDTH_PX = 316
 Index = QModelIndex | QPersistentModelIndex
@@ -182,7 +183,9 @@ class WorklistView(QWidget):
         self._empty.setText(words.NOTHING_FITS if self._room.rows else words.EMPTY_LIST)
         self._stack.setCurrentWidget(self._table if cases else self._empty)
         total = words.counted(len(self._room.rows), "study", "studies")
-        self._count.setText(total if len(cases) == len(self._room.rows) else f"{len(cases)} of {total}")
+        shown = total if len(cases) == len(self._room.rows) else f"{len(cases)} of {total}"
+        today = graded_today_sentence(self._room.today) if self._room.today else ""
+        self._count.setText(words.joined([shown, today]))
         self._select_open()
 
     def _select_open(self) -> None:

@@ -1,0 +1,177 @@
+"""What runs beside reading, from the window: an import with the real engine behind it, and a real retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
+
+from models.grader.config import GraderConfig
+from models.grader.net import GraderNet
+from models.grader.stored import save_grader
+from models.grader.trained import TrainedGrader
+from tests.demo_bodies import cut_round_bodies, write_nifti
+from tests.small_models import SMALL
+from tests.ui.department import READER, screening
+from tests.ui.windows import canvas_of, delete, open_window
+from ui.composition import House, open_house
+from ui.desktop.background import Courier
+from ui.desktop.parts import Parts
+from ui.desktop.retrain import Stage
+from ui.desktop.retrain_view import RetrainPage
+from vfscreen.cases import NewSeries, Split
+from vfscreen.data_folder import DataFolder
+from vfscreen.findings import Mode, SeriesFacts
+from vfscreen.genant import ReadGrade
+from vfscreen.model_files import ModelCard, ModelKind
+from vfscreen.model_shelf import Shelf, in_use
+from vfscreen.reading import Answer, new_reading
+from vfscreen.settings import Settings, save_settings
+from vfscreen.split import USUAL_SHARES, draw_split
+from vfscreen.volume import Volume
+
+PATIENCE_MS = 180_000
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def ct(demo_volume: Volume, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small CT on disk."""
+    return write_nifti(cut_round_bodies(demo_volume), tmp_path_factory.mktemp("ct") / "ct.nii.gz")
+
+
+def test_a_dropped_file_is_imported_screened_by_the_engine_and_can_be_opened(
+    ct: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "ct.nii.gz").write_bytes(ct.read_bytes())
+    (tmp_path / "drop" / "letter.pdf").write_bytes(b"%PDF-1.4")
+    house = open_house(DataFolder(tmp_path))
+    window = open_window(house, lambda holds: qtbot.waitUntil(holds, timeout=PATIENCE_MS))
+    window.errands.take_in([tmp_path / "drop"])
+    qtbot.waitUntil(
+        lambda: not window.errands.importer.busy and len(window.room.rows) == 1, timeout=PATIENCE_MS
+    )
+    assert window.errands.import_page.counts == {"taken": 1, "known": 0, "refused": 1}
+    window.open(window.room.rows[0].series_id)
+    qtbot.waitUntil(lambda: bool(window.rail.lines), timeout=PATIENCE_MS)
+    levels = {line.level.rstrip("?") for line in window.rail.lines}
+    assert len(levels & {"T9", "T10", "T11", "T12", "L1", "L2"}) >= 3
+    assert canvas_of(window).overlay.shown_marks
+    assert window.room.rows[0].bodies == len([line for line in window.rail.lines if line.gradable])
+    window.close()
+    delete(window)
+
+
+@pytest.fixture
+def department(ct: Path, tmp_path: Path) -> Iterator[House]:
+    """Two patients to train on, one held out, two bodies each, graded; a small grader in use; low demands."""
+    wanted = Settings(
+        reader=READER,
+        training_patients=2,
+        training_patients_a_grade=0,
+        gate_patients=1,
+        gate_fractured_patients=0,
+    )
+    save_settings(tmp_path / "settings.toml", wanted)
+    house = open_house(DataFolder(tmp_path))
+    house = replace(house, shelf=Shelf(small_shelf(tmp_path / "bundled"), house.folder.models))
+    with house.store:
+        for pseudonym in (*drawn(Split.TRAIN, 2), *drawn(Split.HELD_OUT, 1)):
+            grade_patient(house, pseudonym, ct)
+        yield house
+
+
+def small_shelf(folder: Path) -> Path:
+    """A folder with one small grader of random weights that is trained in no time."""
+    folder.mkdir()
+    usual = GraderConfig(net=SMALL)
+    config = replace(usual, training=replace(usual.training, per_grade=2, steps=STEPS))
+    card = ModelCard("grader-small", ModelKind.GRADER, "", "CC-BY-SA-4.0")
+    save_grader(
+        TrainedGrader(GraderNet(SMALL).state_dict(), config), folder / "grader-small.safetensors", card
+    )
+    return folder
+
+
+def drawn(split: Split, count: int) -> list[str]:
+    """Names whose hash draws this split."""
+    names = (f"patient {number}" for number in range(1000))
+    return [name for name in names if draw_split(name, USUAL_SHARES) is split][:count]
+
+
+def grade_patient(house: House, pseudonym: str, ct: Path) -> None:
+    """One series with two bodies, one read as normal and one as severe."""
+    facts = SeriesFacts("nifti", pseudonym=pseudonym, sha256=f"sha256 of {pseudonym}")
+    series_id, _ = house.store.add_series(NewSeries(ct, (ct,), facts))
+    found = screening("grader-small")
+    house.store.record_screening(series_id, replace(found, findings=found.findings[:2]))
+    case = house.store.case(series_id, READER)
+    for body, grade in zip(case.bodies, (ReadGrade.NORMAL, ReadGrade.SEVERE), strict=True):
+        house.store.store_reading(
+            new_reading(case, body, READER, Mode.READ, Answer(grade=grade), datetime.now(UTC))
+        )
+
+
+@pytest.fixture
+def page(department: House, qapp: QApplication) -> Iterator[RetrainPage]:
+    """The page of retraining on that department."""
+    house = department
+    parts = Parts(house.folder, house.settings, house.store, house.cache, house.shelf, READER, lambda: None)
+    faults: list[Exception] = []
+    courier = Courier(qapp)
+    made = RetrainPage(parts, courier, faults.append)
+    made.show()
+    yield made
+    courier.stop()
+    made.stop()
+    assert faults == []
+    made.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def test_the_page_trains_shows_the_loss_and_tells_the_gates_decision(
+    page: RetrainPage, department: House, qtbot: Any
+) -> None:
+    page.refresh()
+    qtbot.waitUntil(lambda: "4 graded vertebrae of 2 patients" in page.labels_words, timeout=PATIENCE_MS)
+    page.train_button.click()
+    qtbot.waitUntil(lambda: page.state.stage is Stage.DONE, timeout=PATIENCE_MS)
+    assert page.state.steps == tuple(range(1, STEPS + 1))
+    assert len(page.state.losses) == STEPS
+    assert page.state.table[0].words == "finds grade 2-3"
+    run = department.store.training_runs()[0]
+    assert run.outcome == ("accepted" if page.state.accepted else "refused")
+    used = in_use(department.shelf, ModelKind.GRADER).model.card.id
+    assert used == (page.state.challenger if page.state.accepted else "grader-small")
+    assert f"{used} is in use." in page.state.verdict
+
+
+def test_a_cancelled_training_changes_nothing_and_is_recorded(
+    page: RetrainPage, department: House, qtbot: Any
+) -> None:
+    page.train_button.click()
+    qtbot.waitUntil(lambda: page.state.stage is Stage.TRAINING, timeout=PATIENCE_MS)
+    page.cancel_button.click()
+    assert page.state.stage is Stage.CANCELLED
+    assert [run.outcome for run in department.store.training_runs()] == ["cancelled"]
+    assert in_use(department.shelf, ModelKind.GRADER).model.card.id == "grader-small"
+
+
+def test_too_few_labels_are_said_on_the_page(page: RetrainPage, department: House, qtbot: Any) -> None:
+    for held_out in drawn(Split.HELD_OUT, 1):
+        case = next(row for row in department.store.worklist(READER, Mode.READ) if row.pseudonym == held_out)
+        for _ in range(case.graded):
+            department.store.undo(READER)
+    page.train_button.click()
+    qtbot.waitUntil(lambda: page.state.stage is Stage.FAILED, timeout=PATIENCE_MS)
+    assert page.state.verdict.startswith(
+        "Not enough: 0 patients kept aside for testing are graded, 1 needed."
+    )
+    assert department.store.training_runs() == []
