@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import QEvent
@@ -21,16 +21,18 @@ from tests.small_models import SMALL
 from tests.ui.department import READER, screening
 from tests.ui.windows import canvas_of, delete, open_window
 from ui.composition import House, open_house
-from ui.desktop.background import Courier
+from ui.desktop.background import Courier, ScreeningQueue
 from ui.desktop.parts import Parts
 from ui.desktop.retrain import Stage
 from ui.desktop.retrain_view import RetrainPage
+from ui.engine_client import EngineClient
 from vfscreen.cases import NewSeries, Split
 from vfscreen.data_folder import DataFolder
 from vfscreen.findings import Mode, SeriesFacts
 from vfscreen.genant import ReadGrade
 from vfscreen.model_files import ModelCard, ModelKind
 from vfscreen.model_shelf import Shelf, in_use
+from vfscreen.ports import CaseStore
 from vfscreen.reading import Answer, new_reading
 from vfscreen.settings import Settings, save_settings
 from vfscreen.split import USUAL_SHARES, draw_split
@@ -175,3 +177,43 @@ def test_too_few_labels_are_said_on_the_page(page: RetrainPage, department: Hous
         "Not enough: 0 patients kept aside for testing are graded, 1 needed."
     )
     assert department.store.training_runs() == []
+
+
+class CountedQueue:
+    """A real store that counts how often its queue is asked for."""
+
+    def __init__(self, house: House) -> None:
+        self._store = house.store
+        self.asked = 0
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._store, verb)
+
+    def queue(self, model: str) -> list[str]:
+        self.asked += 1
+        return self._store.queue(model)
+
+
+def test_work_that_comes_while_the_queue_looks_for_work_is_not_forgotten(
+    house: House, qapp: QApplication, qtbot: Any
+) -> None:
+    """An import that ended in that moment was never screened."""
+    store = CountedQueue(house)
+    parts = Parts(
+        house.folder, house.settings, cast(CaseStore, store), house.cache, house.shelf, READER, lambda: None
+    )
+    engine, faults, resting = EngineClient(), list[object](), list[str]()
+    queue = ScreeningQueue(
+        parts,
+        Courier(qapp),
+        engine,
+        on_progress=lambda doing, _share: resting.append(doing),
+        on_screened=faults.append,
+        on_warning=faults.append,
+        on_fault=faults.append,
+    )
+    queue.work_off()
+    queue.work_off()
+    qtbot.waitUntil(lambda: resting == ["", ""], timeout=PATIENCE_MS)
+    assert (store.asked, faults) == (2, [])
+    engine.close()

@@ -116,6 +116,7 @@ class ScreeningQueue:
         self._on_screened = on_screened
         self._on_fault = on_fault
         self._busy = False
+        self._asked_again = False
         self._passed_over: set[str] = set()
         self._urgent: str | None = None
 
@@ -124,10 +125,12 @@ class ScreeningQueue:
         self._urgent = series_id
 
     def work_off(self) -> None:
-        """Begins with the queue, unless it is at work already."""
-        if not self._busy:
-            self._busy = True
-            self._courier.run(self._next, self._failed, "queue")
+        """Begins with the queue; if it is at work already, it looks again before it rests."""
+        if self._busy:
+            self._asked_again = True
+            return
+        self._busy = True
+        self._courier.run(self._next, self._failed, "queue")
 
     def _next(self) -> None:
         """Asks the engine for the next series; runs in a thread, for it reads store and weights."""
@@ -181,6 +184,9 @@ class ScreeningQueue:
     def _rest(self) -> None:
         self._busy = False
         self._on_progress("", 0.0)
+        if self._asked_again:
+            self._asked_again = False
+            self.work_off()
 
     def _failed(self, fault: Exception) -> None:
         self._rest()
