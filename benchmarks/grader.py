@@ -101,6 +101,11 @@ def evaluated(cases: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         "real": real,
         "simulated": simulated,
         "shipped_on_test_only": list(test_only_rows(cases, chosen.own_marks, chosen.seed)),
+        "masks": [
+            {"use": use, "mask": one.patient, "grade": int(one.grade), "loss": round(one.loss_percent, 1)}
+            for use in ("train", "test only")
+            for one in graded_masks(cases, use)
+        ],
         "chain": list(chain_rows(cases, chosen.own_marks, workshop)),
     }
     return results | {"figures": figures_of(results)}

@@ -186,6 +186,7 @@ def write_tables(page: Path, results: Row) -> None:
             [row for row in results["shipped_on_test_only"] if row["grade"] or any_flag(row)]
         ),
         "chain": chain_table(results["chain"]),
+        "masks": masks_table(results["masks"]),
         "patients": patients_table(results["real"]),
         "simulated": simulated_table(results["figures"]["simulated"]),
     }
@@ -230,6 +231,24 @@ def body_table(rows: Sequence[Row]) -> str:
             f"| {row['body']} | {row['grade']} | {row['measured']:.0f} | {row['regressed']:.0f} | {chances} "
             f"| {{{', '.join(map(str, row['set']))}}} | {row['verdict'].replace('_', ' ')} | {often}/{len(moved)} |"
         )
+    return "\n".join(lines)
+
+
+def masks_table(rows: Sequence[Row]) -> str:
+    """One line a grade: the losses that the points of a mask show."""
+    lines = [
+        "| use | published grade | bodies | median loss % | range | over 15 % | over 20 % |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for use in ("train", "test only"):
+        for grade in (3, 2, 1, 0):
+            losses = np.array([row["loss"] for row in rows if row["use"] == use and row["grade"] == grade])
+            if len(losses):
+                over = [int((losses > cut).sum()) for cut in (15, 20)]
+                lines.append(
+                    f"| {use} | {grade} | {len(losses)} | {np.median(losses):.0f} "
+                    f"| {losses.min():.0f} to {losses.max():.0f} | {over[0]} | {over[1]} |"
+                )
     return "\n".join(lines)
 
 

@@ -64,8 +64,8 @@ NOTES = (
     "with metal, cement, tumour or infection. All fractures in training are simulated but for seven bodies; healthy "
     "ones outside VerSe were read by no radiologist. Known failures: mild fractures (the evenly concave grade-1 bodies "
     "of verse005 are called normal); a level that is named wrongly shifts what is expected of a body; points more than "
-    "about 2 mm off; slices over 3 mm; upper thoracic bodies behind the shoulders. The figures are those of fold networks "
-    "of the same recipe on patients they never saw; case by case in docs/grader.md and benchmarks/results/grader.json."
+    "about 2 mm off; slices over 3 mm; upper thoracic bodies behind the shoulders. Figures are those of networks of "
+    "the same recipe on patients they never saw; case by case in docs/grader.md and benchmarks/results/grader.json."
 )
 
 

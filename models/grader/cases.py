@@ -58,10 +58,10 @@ def read_graded_case(cases: Path, entry: CaseEntry, own_marks: Path) -> GradedCa
     return GradedCase(entry, read_volume(ct_path(cases, entry.name)), vertebrae, grades)
 
 
-def graded_masks(cases: Path) -> list[GradedLoss]:
-    """Measures the bodies with published grades of which there is a mask but no CT; test-only ones are left out."""
+def graded_masks(cases: Path, use: str = "train") -> list[GradedLoss]:
+    """Measures the bodies with published grades of which there is a mask but no CT; `use` as in their table."""
     with (cases / "masks_only" / "grades.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["use"] == "train"]
+        rows = [row for row in csv.DictReader(file) if row["use"] == use]
     found = []
     for name in sorted({row["mask"] for row in rows}):
         mask = read_volume(cases / "masks_only" / f"{name}.nii.gz")
