@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=COMPACT)
     parser.add_argument("--work", type=Path, default=Path(".work/grader"))
     parser.add_argument("--own-marks", type=Path, default=OWN_MARKS)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="the first is the shipped one's")
     chosen = parser.parse_args(arguments)
     if chosen.train:
         if "VFSCREEN_CASES" not in os.environ:
@@ -77,8 +77,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def evaluated(cases: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """Trains what is missing and scores every patient by a grader that has not seen the patient."""
     bank = read_bank(cases, chosen.own_marks, chosen.work / "bank")
-    graded = graded_masks(cases)
-    workshop = Workshop(bank, read_config(chosen.config), chosen.seed, chosen.work, graded, say_step)
+    config, graded = read_config(chosen.config), graded_masks(cases)
+    first, *others = [Workshop(bank, config, seed, chosen.work, graded, say_step) for seed in chosen.seeds]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    results = {
+        "commit": head.stdout.strip(),
+        "seed": first.seed,
+        "config": config.to_mapping(),
+        "folds": {name: list(patients) for name, patients in FOLDS.items()},
+        **scored_patients(first),
+        "shipped_on_test_only": list(test_only_rows(cases, chosen.own_marks, first.seed)),
+        "masks": [
+            {"use": use, "mask": one.patient, "grade": int(one.grade), "loss": round(one.loss_percent, 1)}
+            for use in ("train", "test only")
+            for one in graded_masks(cases, use)
+        ],
+        "chain": list(chain_rows(cases, chosen.own_marks, first)),
+        "other_seeds": {str(one.seed): figures_of(scored_patients(one)) for one in others},
+    }
+    return results | {"figures": figures_of(results)}
+
+
+def scored_patients(workshop: Workshop) -> dict[str, Any]:
+    """Scores every patient's real and simulated bodies by the grader of the fold that left the patient out."""
     real: list[dict[str, Any]] = []
     simulated: list[dict[str, Any]] = []
     decisions = {}
@@ -87,28 +108,10 @@ def evaluated(cases: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         decisions[fold] = grader.decision.to_mapping()
         examples = workshop.of_fold(fold)
         bodies = [one for one in examples if not one.simulated]
-        real += [row | {"fold": fold} for row in scored_bodies(grader, bodies, chosen.seed)]
+        real += [row | {"fold": fold} for row in scored_bodies(grader, bodies, 0)]
         made = [one for one in examples if one.simulated]
-        simulated += [row | {"fold": fold} for row in scored(grader, made, chosen.seed + 1)]
-    results = {
-        "commit": subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
-        "seed": chosen.seed,
-        "config": workshop.config.to_mapping(),
-        "folds": {name: list(patients) for name, patients in FOLDS.items()},
-        "decisions": decisions,
-        "real": real,
-        "simulated": simulated,
-        "shipped_on_test_only": list(test_only_rows(cases, chosen.own_marks, chosen.seed)),
-        "masks": [
-            {"use": use, "mask": one.patient, "grade": int(one.grade), "loss": round(one.loss_percent, 1)}
-            for use in ("train", "test only")
-            for one in graded_masks(cases, use)
-        ],
-        "chain": list(chain_rows(cases, chosen.own_marks, workshop)),
-    }
-    return results | {"figures": figures_of(results)}
+        simulated += [row | {"fold": fold} for row in scored(grader, made, 1)]
+    return {"decisions": decisions, "real": real, "simulated": simulated}
 
 
 def scored_bodies(grader: TrainedGrader, bodies: Sequence[Example], seed: int) -> list[dict[str, Any]]:

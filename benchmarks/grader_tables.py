@@ -16,6 +16,21 @@ Row = dict[str, Any]
 
 BOOTSTRAPS = 400
 FLAGGED = ("fracture", "uncertain")
+SEED_COUNTS = (
+    "real_grade2_flagged",
+    "real_grade1_flagged",
+    "real_healthy_flagged",
+    "misplaced_grade2_flagged",
+    "misplaced_healthy_flagged",
+)
+SEED_SHARES = (
+    "auroc_grade1",
+    "auroc_grade2",
+    "as_read_macro_f1",
+    "as_read_calibration_error_natural",
+    "as_read_set_coverage_natural",
+    "as_read_uncertain_share_natural",
+)
 RULES: dict[str, Callable[[Row], bool]] = {
     "grader: verdict fracture": lambda row: row["verdict"] == "fracture",
     "grader: verdict fracture or uncertain": lambda row: row["verdict"] in FLAGGED,
@@ -28,7 +43,7 @@ RULES: dict[str, Callable[[Row], bool]] = {
 
 def figures_of(results: Row) -> Row:
     """Returns the figures that issues, card and documents name."""
-    real, simulated = results["real"], results["simulated"]
+    real, simulated, chain = results["real"], results["simulated"], results.get("chain", ())
     moved = [row | {"verdict": verdict} for row in real for verdict in row["misplaced_verdicts"]]
     return {
         "real_grade2_flagged": counted(real, 2, FLAGGED),
@@ -38,11 +53,11 @@ def figures_of(results: Row) -> Row:
         "misplaced_grade2_flagged": counted(moved, 2, FLAGGED),
         "misplaced_grade1_flagged": counted(moved, 1, FLAGGED),
         "misplaced_healthy_flagged": counted(moved, 0, FLAGGED),
-        "test_only_healthy_flagged": counted(results["shipped_on_test_only"], 0, FLAGGED),
-        "chain_grade2_flagged": counted(results["chain"], 2, FLAGGED),
-        "chain_grade1_flagged": counted(results["chain"], 1, FLAGGED),
-        "chain_healthy_flagged": counted(results["chain"], 0, FLAGGED),
-        "chain_not_assessed": sum(row["verdict"] == "not_assessed" for row in results["chain"]),
+        "test_only_healthy_flagged": counted(results.get("shipped_on_test_only", ()), 0, FLAGGED),
+        "chain_grade2_flagged": counted(chain, 2, FLAGGED),
+        "chain_grade1_flagged": counted(chain, 1, FLAGGED),
+        "chain_healthy_flagged": counted(chain, 0, FLAGGED),
+        "chain_not_assessed": sum(row["verdict"] == "not_assessed" for row in chain),
         "simulated": with_intervals(simulated),
     }
 
@@ -186,6 +201,7 @@ def write_tables(page: Path, results: Row) -> None:
             [row for row in results["shipped_on_test_only"] if row["grade"] or any_flag(row)]
         ),
         "chain": chain_table(results["chain"]),
+        "seeds": seeds_table(results),
         "masks": masks_table(results["masks"]),
         "patients": patients_table(results["real"]),
         "simulated": simulated_table(results["figures"]["simulated"]),
@@ -231,6 +247,20 @@ def body_table(rows: Sequence[Row]) -> str:
             f"| {row['body']} | {row['grade']} | {row['measured']:.0f} | {row['regressed']:.0f} | {chances} "
             f"| {{{', '.join(map(str, row['set']))}}} | {row['verdict'].replace('_', ' ')} | {often}/{len(moved)} |"
         )
+    return "\n".join(lines)
+
+
+def seeds_table(results: Row) -> str:
+    """One line a figure, one column a seed."""
+    by_seed = {str(results["seed"]): results["figures"], **results["other_seeds"]}
+    lines = ["| figure | " + " | ".join(f"seed {seed}" for seed in by_seed) + " |"]
+    lines += ["|---" * (len(by_seed) + 1) + "|"]
+    for name in SEED_COUNTS:
+        cells = [f"{one[name]['hits']}/{one[name]['count']}" for one in by_seed.values()]
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    for name in SEED_SHARES:
+        cells = [f"{one['simulated'][name]['value']:.3f}" for one in by_seed.values()]
+        lines.append(f"| simulated {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

@@ -5,11 +5,15 @@ What other rooms may build on (the child processes `models.engine` and `models.t
     models.grader.crop         Crop, cut_crop(volume, vertebra, above, below), neighbours_of(vertebra, others)
     models.grader.examples     Example; reader_example(volume, vertebra, others, shares, patient, body)
                                simulated_examples(volume, vertebrae, healthy, patient, count, seed, cancelled)
-    models.grader.training     train(bank, config, seed, report, cancelled, start) -> TrainedGrader
-                               calibrate(trained, held_out) -> TrainedGrader; Step; TrainingCancelled
-    models.grader.trained      TrainedGrader; probabilities(trained, crops) -> (n, 4);
-                               save_grader(trained, weights_path, card); read_grader(weights_path) -> TrainedGrader
-    models.grader.suggest      load_grader(weights=None) -> vfscreen.ports.Grader
+    models.grader.training     train(bank, config, seed, report, cancelled, start, checkpoint) -> TrainedGrader
+                               Step; TrainingCancelled
+    models.grader.calibrate    calibrate(trained, held_out) -> TrainedGrader
+    models.grader.trained      TrainedGrader; say(net, crops) -> Said; probabilities(trained, crops) -> (n, 4)
+    models.grader.stored       save_grader(trained, weights, card); read_grader(weights) -> (TrainedGrader, card)
+    models.grader.suggest      CompactGrader, which is a vfscreen.ports.Grader; load_grader(weights)
+
+What only the bundled weights and the benchmark need (the development cases): cases, mask_points, readers, folds,
+bank_file.
 
 A crop is all that training keeps of a CT: one series is in memory at a time.
 """
