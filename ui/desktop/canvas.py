@@ -68,6 +68,7 @@ class Canvas(QWidget):
         self._box: Box | None = None
         self._untouched = True
         self._projection: Projection | None = None
+        self._drawn_size: object = None
         self._grip: tuple[Qt.MouseButton, QPointF, bool] | None = None
         _forget_keys(self._viewer)
 
@@ -102,18 +103,8 @@ class Canvas(QWidget):
         else:
             self._layer.data = voxels  # one layer for the session: napari keeps memory of layers that go
             self._layer.scale = scale
-        self._layer.visible = True
         self._viewer.dims.set_point(0, self._slice * scale[0])
         self.fit()
-
-    def clear(self) -> None:
-        """Takes the picture away."""
-        if self._layer is not None:
-            self._layer.data = np.full((2, 2, 2), -1024, np.int16)  # lets the file of the last volume go
-            self._layer.visible = False
-        self._marks, self._projection = (), None
-        self._sheet.set_texts(Texts())
-        self._sheet.set_marks((), _NOWHERE)
 
     def _first_layer(self, voxels: NDArray[np.int16], scale: Float) -> Any:
         width, level = self._window
@@ -210,17 +201,19 @@ class Canvas(QWidget):
         camera.center = centre_mm
         camera.zoom = zoom
         self._untouched = False
-        self._projection = Projection(_drawing_matrix(self._napari, self._layer))
+        self._project()
         self._lay_out()
 
     def _frame_painted(self) -> None:
         """Sees to it that the sheet lies as the picture was really drawn: vispy learns of a new size only here."""
-        if self._projection is not None and self._layer is not None:
-            drawn = Projection(_drawing_matrix(self._napari, self._layer))
-            if not np.allclose(drawn.matrix, self._projection.matrix, atol=1e-3):
-                self._projection = drawn
-                self._lay_out()
+        if self._projection is not None and self._napari.canvas.size != self._drawn_size:
+            self._project()
+            self._lay_out()
         self.painted.emit()
+
+    def _project(self) -> None:
+        self._drawn_size = self._napari.canvas.size
+        self._projection = Projection(_drawing_matrix(self._napari, self._layer))
 
     def _lay_out(self) -> None:
         """Renews the whole sheet, for marks, texts and projection as they are now."""
@@ -340,9 +333,6 @@ class Canvas(QWidget):
         grip, self._grip = self._grip, None
         if grip is not None and not grip[2] and grip[0] is Qt.MouseButton.LeftButton and self._projection:
             self.picked.emit(*self._projection.index(event.position().x(), event.position().y()))
-
-
-_NOWHERE = Projection(np.array([[0.0, 1.0, -1e6], [1.0, 0.0, -1e6]]))
 
 
 def _drawing_matrix(napari_widget: Any, layer: Any) -> Float:

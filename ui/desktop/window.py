@@ -16,29 +16,21 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtOpenGLWidgets import QOpenGLWidget
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog
 
 from ui import words
 from ui.desktop import grading
 from ui.desktop.actions import Act, Desk, acts_by_id, acts_by_key, perform
 from ui.desktop.background import Courier, VolumeShelf
-from ui.desktop.bars import HEADER_PX, Header, StateLine, TroubleBar
-from ui.desktop.crop import BodyCrop, crop_of
 from ui.desktop.errands import Errands
+from ui.desktop.frame import Frame
 from ui.desktop.keys import key_name
 from ui.desktop.menus import fill_menus
-from ui.desktop.pages import KeySheet, Page
-from ui.desktop.panel import panel_of
-from ui.desktop.panel_view import PanelView
+from ui.desktop.pages import Page
 from ui.desktop.parts import Parts
-from ui.desktop.picture import Picture
-from ui.desktop.rail import rail_of
-from ui.desktop.rail_view import RailView
 from ui.desktop.report import write_report
 from ui.desktop.resume import Place, keep_place, last_place
 from ui.desktop.room import Change, ReadingRoom, failed
-from ui.desktop.worklist_view import WorklistView
 from vfscreen.errors import KnownError
 from vfscreen.findings import Mode
 from vfscreen.settings import load_settings, save_settings
@@ -50,23 +42,12 @@ CHOOSER_MS = 3000
 PLACE_MS = 1500
 PLACE_FILE = "last-place.json"
 _ON_PAGES = frozenset(
-    {
-        "escape",
-        "keys",
-        "retrain",
-        "worklist",
-        "full-screen",
-        "leave",
-        "save",
-        "import-folder",
-        "import-file",
-        "find",
-    }
-)
+    {"escape", "keys", "retrain", "worklist", "full-screen", "leave", "save", "import-folder", "import-file", "find"}
+)  # fmt: skip
 """Acts that are possible while a page covers the picture: nobody grades what cannot be seen."""
 
 
-class MainWindow(QMainWindow):
+class MainWindow(Frame):
     """The window of the reading room; acts reach it as their `Shell`. Signal `shown`: the worklist was painted."""
 
     shown = Signal()
@@ -87,10 +68,12 @@ class MainWindow(QMainWindow):
         )
         self.desk = Desk(self.room, self)
         self._acts, self._keys = acts_by_id(), acts_by_key()
-        self._crop: tuple[object, BodyCrop | None] = (None, None)
         self._folded_by_hand = False
         self._seen = False
-        self._build()
+        self.build(self.room, self.fault)
+        self.closed_page.connect(self.escape)
+        fill_menus(self.menuBar(), self.desk, self.do)
+        self._wire()
         self.errands = Errands(parts, self.courier, self)
         self._chooser_timer = self._timer(CHOOSER_MS, lambda: self._safely(self._close_chooser))
         self._place_timer = self._timer(PLACE_MS, lambda: self._safely(self._keep_place))
@@ -103,55 +86,6 @@ class MainWindow(QMainWindow):
         timer.timeout.connect(do)
         return timer
 
-    # -- building
-
-    def _build(self) -> None:
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        self.header, self.trouble, self.state = Header(), TroubleBar(), StateLine()
-        self.worklist = WorklistView(self.room)
-        self.picture = Picture(self.room, self.fault)
-        self.rail, self.panel = RailView(), PanelView()
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self._reading_page())
-        self.key_sheet = KeySheet()
-        self.add_page(self.key_sheet)
-        row = QHBoxLayout()
-        row.setSpacing(0)
-        row.addWidget(self.worklist)
-        row.addWidget(self.pages, 1)
-        column.addWidget(self._top())
-        column.addLayout(row, 1)
-        column.addWidget(self.state)
-        self.setCentralWidget(centre)
-        # The first OpenGL widget makes Qt build the window anew, visibly. So there is one from the start.
-        herald = QOpenGLWidget(centre)
-        herald.setFixedSize(1, 1)
-        herald.hide()
-        fill_menus(self.menuBar(), self.desk, self.do)
-        self._wire()
-
-    def _top(self) -> QWidget:
-        top = QStackedWidget()
-        top.setFixedHeight(HEADER_PX)
-        top.addWidget(self.header)
-        top.addWidget(self.trouble)
-        self.trouble.raised.connect(lambda: top.setCurrentWidget(self.trouble))
-        self.trouble.closed.connect(lambda: top.setCurrentWidget(self.header))
-        return top
-
-    def _reading_page(self) -> QWidget:
-        page = QWidget()
-        row = QHBoxLayout(page)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.picture, 1)
-        row.addWidget(self.rail)
-        row.addWidget(self.panel)
-        return page
-
     def _wire(self) -> None:
         self.header.mode_chosen.connect(lambda mode: self._safely(lambda: self.change_mode(mode)))
         self.worklist.chosen.connect(lambda series_id: self._safely(lambda: self.open(series_id)))
@@ -163,11 +97,6 @@ class MainWindow(QMainWindow):
         self.panel.left.connect(self.to_picture)
         self.picture.hovered.connect(self.state.show_hounsfield)
         self.picture.ready.connect(self.to_picture)
-
-    def add_page(self, page: Page) -> None:
-        """Takes in a page that can cover the picture."""
-        self.pages.addWidget(page)
-        page.closed.connect(self.escape)
 
     # -- starting and ending
 
@@ -237,9 +166,8 @@ class MainWindow(QMainWindow):
 
     def do(self, act: Act) -> None:
         """Does an act; what goes wrong is said, never swallowed."""
-        covered = self.pages.currentIndex() != 0
         blind = act.menu == "Grade" and not self.picture.shows_study
-        if not (covered and act.id not in _ON_PAGES) and not blind:
+        if not (self.covered and act.id not in _ON_PAGES) and not blind:
             self._safely(lambda: perform(act, self.desk))
 
     def _safely(self, call: Callable[[], object]) -> None:
@@ -372,18 +300,9 @@ class MainWindow(QMainWindow):
             self.picture.show_room(change)
             self._keep_place_soon()
             return
-        for part in (self.rail, self.panel):
-            part.setVisible(self.room.case is not None)
-        self.picture.show_room(change)
+        self.draw(change)
         if change & Change.CASE and self.room.case is not None:
             self._case_opened(self.room.case.series_id)
-        if change & (Change.BODY | Change.CASE | Change.WINDOW):
-            self._show_body()
-        if change & (Change.ROWS | Change.CASE):
-            self.worklist.refresh()
-        if change & (Change.ROWS | Change.CASE | Change.BODY | Change.STATE):
-            self.header.show_room(self.room)
-            self.state.show_room(self.room)
         if self.room.chooser is None:
             self._chooser_timer.stop()
         elif not self._chooser_timer.isActive():
@@ -393,20 +312,6 @@ class MainWindow(QMainWindow):
     def _keep_place_soon(self) -> None:
         if self.room.case is not None and not self._place_timer.isActive():
             self._place_timer.start()
-
-    def _show_body(self) -> None:
-        self.rail.show_lines(rail_of(self.room))
-        self.panel.show_panel(panel_of(self.room))
-        self.panel.show_crop(self._crop_here(), self.room.window, points=self.room.opinion_shown())
-
-    def _crop_here(self) -> BodyCrop | None:
-        body, volume = self.room.body(), self.room.volume
-        if body is None or volume is None or self.picture.canvas is None:
-            return None
-        key = (body.body_id, body.geometry_version, id(volume))
-        if self._crop[0] != key:
-            self._crop = (key, crop_of(volume, body.vertebra))
-        return self._crop[1]
 
     def _keep_place(self) -> None:
         place = self.room.place()
