@@ -5,7 +5,8 @@
 
 Needs the development cases (`VFSCREEN_CASES`). Every scored patient is left out of the training of the weights that
 score it; `ricord_80m` and `neg_head_medify` are test only and scored with the bundled weights. Writes
-`benchmarks/results/localiser.json` and the tables between the marks in `docs/localiser.md`.
+`benchmarks/results/localiser.json`, the tables between the marks in `docs/localiser.md`, and the figures into the card
+of the bundled weights.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +35,7 @@ from models.localiser.measure import slice_distance_mm, three_heights
 from models.localiser.truth import CASES, CaseEntry, TrueBody, ct_path, read_truth, read_volume
 from vfscreen.anatomy import ASSESSED
 from vfscreen.findings import Vertebra
+from vfscreen.model_files import read_card, write_card
 from vfscreen.ports import Localiser
 
 Float = NDArray[np.float64]
@@ -189,6 +192,20 @@ def head_is_empty(cases: Path) -> bool:
     return not load_localiser(BUNDLED).locate(volume).vertebrae
 
 
+def _tell_card(figures: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Writes what the evaluation found into the card of the bundled weights."""
+    told = {
+        name: round(value, 3) for name, value in figures.items() if not name.startswith(("seconds", "peak"))
+    }
+    cases = [result["name"] for result in results if result["fold"] is not None]
+    metrics = {"patients_left_out_by_folds": told, "cases": cases, "test_only": [HEAD, *_test_only()]}
+    write_card(BUNDLED, replace(read_card(BUNDLED), metrics=metrics))
+
+
+def _test_only() -> list[str]:
+    return [entry.name for entry in CASES if not entry.trained]
+
+
 def say(words: str) -> None:
     """Tells how far it is."""
     print(words, file=sys.stderr, flush=True)
@@ -227,6 +244,7 @@ def main() -> int:
     kept = {"commit": _commit(), "folds": FOLDS, "match_mm": MATCH_MM, "figures": figures, "cases": results}
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     write_tables(ROOT / "docs" / "localiser.md", results, figures)
+    _tell_card(figures, results)
     print(json.dumps(figures))
     return 0
 

@@ -30,6 +30,13 @@ class Frames:
     def __len__(self) -> int:
         return len(self.origins)
 
+    def only(self, k: int) -> Frames:
+        """The frame of body k alone."""
+        one = slice(k, k + 1)
+        return Frames(
+            self.origins[one], self.left[one], self.posterior[one], self.superior[one], self.spacing_mm[one]
+        )
+
 
 def frames_of(centres: Float) -> Frames:
     """Lays a frame through each centre: up along its neighbours, the patient's y made orthogonal to that.

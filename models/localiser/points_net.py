@@ -39,8 +39,8 @@ class Placed:
     spread_mm: Float
 
 
-def body_pictures(volume: Volume, frames: Frames) -> Picture:
-    """Reads each body's three pictures, (n, 3, 96, 80); row 0 on top, column 0 in front, 40 pixels a spacing."""
+def picture_planes(frames: Frames) -> list[Float]:
+    """Where each body's pictures lie: one (n, planes, 96, 80, 3) a slab, LPS mm; 40 pixels a spacing, row 0 on top."""
     step = (frames.spacing_mm / PIXELS_A_SPACING)[:, None, None, None]
     up = ((ROWS - 1) / 2 - np.arange(ROWS))[None, :, None, None] * step
     back = (np.arange(COLUMNS) - (COLUMNS - 1) / 2)[None, None, :, None] * step
@@ -49,14 +49,18 @@ def body_pictures(volume: Volume, frames: Frames) -> Picture:
         + up * frames.superior[:, None, None]
         + back * frames.posterior[:, None, None]
     )
-    left = frames.left[:, None, None]
-    slabs = [np.mean([sample(volume, plane + side * left) for side in sides], axis=0) for sides in SLABS_MM]
-    return np.stack(slabs, 1).astype(np.float32)
+    left = frames.left[:, None, None, None]
+    return [plane[:, None] + np.array(sides)[:, None, None, None] * left for sides in SLABS_MM]
+
+
+def body_pictures(volume: Volume, slabs: list[Float]) -> Picture:
+    """Reads the pictures on their planes, (n, 3, 96, 80); each is the mean of its slab."""
+    return np.stack([sample(volume, slab).mean(1) for slab in slabs], 1).astype(np.float32)
 
 
 def place_points(net: PointsNet, volume: Volume, frames: Frames) -> Placed:
     """Places the six points of every body."""
-    pictures = body_pictures(volume, frames)
+    pictures = body_pictures(volume, picture_planes(frames))
     with torch.inference_mode():
         maps = net(normalised(torch.from_numpy(pictures)))
         chances = torch.softmax(maps.flatten(2), 2).reshape(maps.shape).numpy().astype(float)

@@ -1,4 +1,4 @@
-"""Trains the points net on marked bodies: shifted, tilted, scaled, turned upside down, pressed together."""
+"""Trains the points net on marked bodies: shifted, tilted, scaled, broken, turned upside down."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from torch.nn import functional
 
 from models.localiser.appearance import other_scanner
 from models.localiser.frames import Frames, frames_of, upright
-from models.localiser.points_net import COLUMNS, PIXELS_A_SPACING, ROWS, PointsNet, body_pictures
+from models.localiser.measure import three_heights
+from models.localiser.points_net import (
+    COLUMNS,
+    PIXELS_A_SPACING,
+    ROWS,
+    PointsNet,
+    body_pictures,
+    picture_planes,
+)
 from models.localiser.training import in_bfloat16
 from models.localiser.truth import TrueCase
 from models.localiser.tube_net import normalised
-from vfscreen.volume import Volume
+from models.simulate import Deformity, Field, field_of, healthy_places
+from vfscreen.genant import SixPoints
+from vfscreen.volume import AIR_HU, Volume
 
 Float = NDArray[np.float64]
 Picture = NDArray[np.float32]
@@ -25,6 +35,8 @@ Picture = NDArray[np.float32]
 SIGMA = 2.0
 """Width of a point's target, pixels."""
 UNSURE_WEIGHT = 0.5
+SHAPES = ((1.0, 0.55, 0.1), (0.25, 1.0, 0.2), (1.0, 1.0, 0.9))
+"""Which share of a loss the anterior, middle and posterior height bear: wedge, biconcave, crush."""
 UPSIDE_DOWN = [3, 4, 5, 0, 1, 2]
 
 
@@ -38,23 +50,52 @@ class BodySample:
 
 
 def body_samples(volume: Volume, truth: TrueCase, count: int, rng: np.random.Generator) -> list[BodySample]:
-    """Cuts `count` pictures of every marked body, each from another frame."""
-    marked = [k for k, body in enumerate(truth.bodies) if body.points_lps_mm is not None]
-    if not marked or len(truth.bodies) < 2:
+    """Cuts `count` pictures of every marked body, each from another frame; every other time the body is broken."""
+    if len(truth.bodies) < 2:
         return []
     samples = []
-    for _ in range(count):
-        frames = _shaken(frames_of(truth.centres_lps_mm), rng)
-        pictures = body_pictures(volume, frames)
-        for k in marked:
-            points = truth.bodies[k].points_lps_mm
-            assert points is not None
-            away = (points - frames.origins[k]) / (frames.spacing_mm[k] / PIXELS_A_SPACING)
-            rows = (ROWS - 1) / 2 - away @ frames.superior[k]
-            columns = (COLUMNS - 1) / 2 + away @ frames.posterior[k]
-            weight = 1.0 if truth.bodies[k].sure else UNSURE_WEIGHT
-            samples.append(BodySample(pictures[k].astype(np.float16), np.stack([rows, columns], 1), weight))
+    for k, body in enumerate(truth.bodies):
+        if body.points_lps_mm is not None:
+            weight = 1.0 if body.sure else UNSURE_WEIGHT
+            for turn in range(count):
+                fields = _broken(body.points_lps_mm, rng) if turn % 2 else []
+                samples.append(_sample(volume, truth, k, fields, weight, rng))
     return samples
+
+
+def _sample(
+    volume: Volume, truth: TrueCase, k: int, fields: list[Field], weight: float, rng: np.random.Generator
+) -> BodySample:
+    """One picture of body k, in a frame laid through it and its neighbours as they lie after breaking."""
+    near = slice(max(k - 1, 0), k + 2)
+    centres = truth.centres_lps_mm[near]
+    points = truth.bodies[k].points_lps_mm
+    assert points is not None
+    for one in fields:
+        centres, points = one.forward(centres), one.forward(points)
+    frame = _shaken(frames_of(centres).only(k - near.start), rng)
+    slabs = [healthy_places(fields, slab)[0] for slab in picture_planes(frame)]
+    away = (points - frame.origins[0]) / (frame.spacing_mm[0] / PIXELS_A_SPACING)
+    rows = (ROWS - 1) / 2 - away @ frame.superior[0]
+    columns = (COLUMNS - 1) / 2 + away @ frame.posterior[0]
+    picture = body_pictures(volume, slabs)[0].astype(np.float16)
+    return BodySample(picture, np.stack([rows, columns], 1), weight)
+
+
+def _broken(points: Float, rng: np.random.Generator) -> list[Field]:
+    """Draws a wedge, biconcave or crush loss of up to three fifths of the height."""
+    share = float(rng.uniform(0.08, 0.62))
+    bears = np.clip(np.array(SHAPES[int(rng.integers(len(SHAPES)))]) + rng.normal(0, 0.1, 3), 0.0, 1.0)
+    anterior, middle, posterior = three_heights(points) * share * bears
+    deformity = Deformity(
+        (float(anterior), float(middle), float(posterior)),
+        superior_share=float(rng.uniform(0.2, 0.9)),
+        crowding=float(rng.uniform(0.0, 0.35)),
+        dent_skew=float(np.exp(rng.normal(0, 0.25))),
+        dent_width=float(rng.uniform(1.0, 2.4)),
+        discs_mm=(float(rng.uniform(4, 8)), float(rng.uniform(4, 8))),
+    )
+    return [field_of(SixPoints.from_array(points), deformity)]
 
 
 def _shaken(frames: Frames, rng: np.random.Generator) -> Frames:
@@ -90,17 +131,18 @@ def _changed(sample: BodySample, rng: np.random.Generator) -> tuple[Picture, Pic
     if rng.random() < 0.5:
         hu = hu[::-1].copy()
     hu = other_scanner(hu, rng, noise_hu=120.0, axes=(1, 2))
+    if rng.random() < 0.15:  # the scan ends here
+        above = bool(rng.random() < 0.5)
+        edge = places[:3, 0].min() - rng.uniform(2, 8) if above else places[3:, 0].max() + rng.uniform(2, 8)
+        hu[:, (np.arange(ROWS) < edge) if above else (np.arange(ROWS) > edge)] = AIR_HU
     seen = (places > 1).all(1) & (places[:, 0] < ROWS - 2) & (places[:, 1] < COLUMNS - 2)
     return hu, places.astype(np.float32), (seen * sample.weight).astype(np.float32)
 
 
 def _pressed(hu: Picture, places: Float, rng: np.random.Generator) -> tuple[Picture, Float]:
-    """Presses the body: each column keeps another share of its height (wedge, biconcave, crush, and mild stretch)."""
+    """Presses or stretches the body a little, each column to another share of its height."""
     upper, lower = places[:3], places[3:]
-    kept = rng.uniform(0.55, 1.1) + rng.normal(0, 0.08, 3)
-    kept = np.clip(kept, 0.45, 1.15)
-    if rng.random() < 0.5:
-        kept[int(rng.integers(3))] *= rng.uniform(0.65, 1.0)
+    kept = np.clip(rng.uniform(0.8, 1.15) + rng.normal(0, 0.06, 3), 0.7, 1.2)
     columns = np.arange(COLUMNS, dtype=float)
     order = np.argsort(upper[:, 1])
     share = np.interp(columns, upper[order, 1], kept[order])
