@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.localiser_beside import found_beside
 from benchmarks.localiser_tables import figures_of, write_tables
 from models import train_localiser
 from models.localiser import BUNDLED, load_localiser
@@ -73,7 +74,11 @@ class BodyResult:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case: its bodies, whole bodies found in the marked stretch that are none, seconds of `locate`."""
+    """One case.
+
+    `false` are whole bodies found in the marked stretch that are none, `ends` those beyond it; `found_beside` counts
+    the bodies found in pieces from beside the spine; `seconds` is what `locate` took.
+    """
 
     name: str
     fold: int | None
@@ -87,6 +92,7 @@ class CaseResult:
     warnings: list[str]
     seconds: float
     voxels: int
+    found_beside: dict[str, int]
 
 
 def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, fold: int | None) -> CaseResult:
@@ -108,7 +114,7 @@ def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, fold: int | 
     return CaseResult(
         entry.name, fold, entry.truth, entry.levels_known, slice_distance_mm(volume),
         bodies, inner, outer, [f"{r.where}: {r.reason}" for r in located.refusals], list(located.warnings),
-        seconds, int(volume.voxels.size),
+        seconds, int(volume.voxels.size), found_beside(cases, entry, localiser),
     )  # fmt: skip
 
 

@@ -44,6 +44,8 @@ def figures_of(cases: list[Case]) -> dict[str, Any]:
         "height_error_median_sure_mm": float(np.median(np.abs(sure))),
         "height_error_p95_sure_mm": float(np.percentile(np.abs(sure), 95)),
         "height_within_uncertainty": within,
+        "pieces_beside_the_spine": sum(len(case["found_beside"]) for case in folds),
+        "pieces_with_false_bodies": sum(n > 0 for case in folds for n in case["found_beside"].values()),
         "seconds_median": float(np.median([case["seconds"] for case in cases])),
         "seconds_max": float(max(case["seconds"] for case in cases)),
     }

@@ -11,7 +11,7 @@ from models.localiser.chain import Link, best_chain, peaks_of
 from models.localiser.curve import Curve, curve_through, framed
 from models.localiser.endplates import find_points
 from models.localiser.level_net import LevelNet, read_levels
-from models.localiser.measure import cut_by_view, doubts_of
+from models.localiser.measure import cut_by_view, doubts_of, slice_distance_mm
 from models.localiser.naming import Naming, name_chain
 from models.localiser.points_net import PointsNet
 from models.localiser.spine_line import spine_line
@@ -34,8 +34,8 @@ EXTEND_MM = 32.0
 SACRAL_SHARE = np.float32(0.9)
 LOWEST_CHAIN = 0.35
 """A chain whose members score less than this on average is none."""
-CLEAR_BODY, FAIR_BODY, FAIR_BODIES = 0.90, 0.80, 5
-"""A spine has a body this clear, or this many fair ones; chosen on pieces of training scans from beside the spine."""
+CLEAR_BODY, FAIR_BODY, FAIR_BODIES = 0.88, 0.80, 5
+"""A spine has a body this clear, or this many fair ones; chosen on slabs of spines and pieces beside them (folds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Loca
     if not kept:
         return Located((), (), (NO_SPINE,))
     final = find_points(nets.points, volume, found.centres)
-    cut = cut_by_view(final)
+    cut = cut_by_view(final, slice_distance_mm(volume))
     doubts = doubts_of(volume, final, cut)
     vertebrae, refusals = [], _missing(found, naming)
     for k in kept:

@@ -57,14 +57,15 @@ def slice_distance_mm(volume: Volume) -> float:
     return float(volume.spacing_mm[anatomical_axes(volume.affine)[0][2]])
 
 
-def cut_by_view(outlines: Outlines) -> NDArray[np.bool_]:
+def cut_by_view(outlines: Outlines, slice_mm: float) -> NDArray[np.bool_]:
     """Says of each body whether the edge of the view cuts it, or comes too near to measure it.
 
-    Beyond the middle of an endplate the disc must be seen; one corner may lie at the edge, two of an endplate may not.
+    Beyond the middle of an endplate the disc must be seen, and at least one slice of it; one corner may lie at the
+    edge, two of an endplate may not.
     Near the edge a body that is much lower than its neighbour, or whose points the net cannot place, is cut.
     """
     margin = outlines.margin_mm.reshape(-1, 2, 3)
-    cut = (margin[..., 1] < DISC_MM) | (margin[..., ::2] < CORNER_MM).all(-1)
+    cut = (margin[..., 1] < max(DISC_MM, slice_mm)) | (margin[..., ::2] < CORNER_MM).all(-1)
     heights = three_heights(outlines.points).mean(1)
     nearest = np.concatenate([heights[1:2], np.maximum(heights[:-2], heights[2:]), heights[-2:-1]])
     low = heights < CUT_SHARE * nearest if len(heights) > 2 else np.zeros(len(heights), bool)
