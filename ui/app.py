@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from types import TracebackType
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from ui.composition import House, open_house
 from ui.desktop.colours import STYLE
@@ -15,6 +15,7 @@ from ui.desktop.parts import Parts
 from ui.desktop.window import MainWindow
 from ui.desktop.writer import one_writer
 from vfscreen.data_folder import DataFolder, data_folder
+from vfscreen.errors import KnownError
 
 SIZE_PX = (1600, 1000)
 
@@ -32,6 +33,17 @@ def main(folder: DataFolder | None = None, open_series: str | None = None) -> in
     window.start(open_series)
     window.show()
     return application.exec()
+
+
+def start() -> int:
+    """Opens the reading room from a desktop's icon, where nobody sees stderr: a named failure is a message box."""
+    application = make_application()
+    try:
+        return main()
+    except KnownError as error:
+        QMessageBox.critical(None, "vfscreen", f"{error.what}\n\n{error.where}\n\n{error.todo}")
+        application.quit()
+        return 1
 
 
 def make_application() -> QApplication:
@@ -54,7 +66,17 @@ def make_window(house: House) -> MainWindow:
         house.store.close()
 
     parts = Parts(
-        house.folder, house.settings, store, house.cache, house.shelf, house.reader, close, house.store.notes
+        folder=house.folder,
+        settings=house.settings,
+        store=store,
+        cache=house.cache,
+        shelf=house.shelf,
+        reader=house.reader,
+        close=close,
+        back_up=lambda: house.store.back_up_dated(
+            house.folder.backups
+        ),  # beside the one writer: a copy takes no key's time
+        notes=house.store.notes,
     )
     window = MainWindow(parts)
     available = window.screen().availableGeometry()

@@ -40,6 +40,8 @@ from vfscreen.volume import Volume
 
 PATIENCE_MS = 180_000
 STEPS = 12
+NOTHING = (lambda: None, lambda: None)
+"""Closing and backing up, where a test looks at neither."""
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ def grade_patient(house: House, pseudonym: str, ct: Path) -> None:
 def page(department: House, qapp: QApplication) -> Iterator[RetrainPage]:
     """The page of retraining on that department."""
     house = department
-    parts = Parts(house.folder, house.settings, house.store, house.cache, house.shelf, READER, lambda: None)
+    parts = Parts(house.folder, house.settings, house.store, house.cache, house.shelf, READER, *NOTHING)
     faults: list[Exception] = []
     courier = Courier(qapp)
     made = RetrainPage(parts, courier, faults.append)
@@ -200,7 +202,7 @@ def test_work_that_comes_while_the_queue_looks_for_work_is_not_forgotten(
     """An import that ended in that moment was never screened."""
     store = CountedQueue(house)
     parts = Parts(
-        house.folder, house.settings, cast(CaseStore, store), house.cache, house.shelf, READER, lambda: None
+        house.folder, house.settings, cast(CaseStore, store), house.cache, house.shelf, READER, *NOTHING
     )
     engine, faults, resting = EngineClient(), list[object](), list[str]()
     queue = ScreeningQueue(
@@ -217,3 +219,12 @@ def test_work_that_comes_while_the_queue_looks_for_work_is_not_forgotten(
     qtbot.waitUntil(lambda: resting == ["", ""], timeout=PATIENCE_MS)
     assert (store.asked, faults) == (2, [])
     engine.close()
+
+
+def test_the_window_keeps_dated_backups_by_itself(house: House, qtbot: Any) -> None:
+    window = open_window(house, lambda holds: qtbot.waitUntil(holds, timeout=PATIENCE_MS))
+    qtbot.waitUntil(lambda: len(list(house.folder.backups.glob("*.sqlite"))) == 1, timeout=PATIENCE_MS)
+    window.errands.back_up()  # the newest is young: no second copy
+    window.close()
+    delete(window)
+    assert len(list(house.folder.backups.glob("*.sqlite"))) == 1

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
+
 from ui import words
 from ui.desktop.background import Courier, Importer, ScreeningQueue
 from ui.desktop.pages import ImportPage
@@ -16,6 +18,9 @@ from ui.engine_client import EngineClient
 if TYPE_CHECKING:
     from ui.desktop.retrain_view import RetrainPage
     from ui.desktop.window import MainWindow
+
+
+BACKUP_EVERY_MS = 30 * 60 * 1000
 
 
 class Errands:
@@ -42,9 +47,26 @@ class Errands:
         self.import_page.cancelled.connect(self.importer.cancel)
         window.add_page(self.import_page)
         self._retraining: RetrainPage | None = None
+        self._backup_timer = QTimer(window)
+        self._backup_timer.setInterval(BACKUP_EVERY_MS)
+        self._backup_timer.timeout.connect(self.back_up)
+
+    def begin(self) -> None:
+        """Begins what goes on by itself once the picture is there: the engine's queue and the backups."""
+        self.screen_waiting()
+        self.back_up()
+        self._backup_timer.start()
+
+    def back_up(self) -> None:
+        """Adds a dated copy of the store in a thread, unless the newest is young; a failure stays on the screen."""
+        self._courier.run(self._copy_store, self._window.fault, "backup")
+
+    def _copy_store(self) -> None:
+        self._parts.back_up()
 
     def stop(self) -> None:
         """Ends every child process and takes open requests back."""
+        self._backup_timer.stop()
         self.importer.cancel()
         self._engine.close()
         if self._retraining is not None:

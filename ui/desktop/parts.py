@@ -16,7 +16,8 @@ from vfscreen.slice_cache import SliceCache
 class Parts:
     """A data folder's parts, open. `store` speaks through one thread; `close` ends that thread and the store.
 
-    `notes` are what the reader should know of how the store is written.
+    `back_up` adds a dated copy of the store if the newest one is old enough; it may run in any thread. `notes`
+    are what the reader should know of how the store is written.
     """
 
     folder: DataFolder
@@ -26,4 +27,5 @@ class Parts:
     shelf: Shelf
     reader: str
     close: Callable[[], None]
+    back_up: Callable[[], object]
     notes: tuple[str, ...] = ()

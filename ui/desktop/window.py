@@ -123,7 +123,7 @@ class MainWindow(Frame):
 
     def _after_first_paint(self) -> None:
         self.shown.emit()
-        self.picture.ready.connect(self.errands.screen_waiting)
+        self.picture.ready.connect(self.errands.begin)
         self.picture.load_canvas()
 
     def closeEvent(self, event: QCloseEvent) -> None:
