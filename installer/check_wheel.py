@@ -24,7 +24,7 @@ LARGEST_MB = 40
 def build(folder: Path) -> Path:
     """Builds the wheel into the folder with the locked build tool, without a network."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
 
 

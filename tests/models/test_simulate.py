@@ -1,4 +1,4 @@
-"""The deformation of a body: nothing folds, nothing lost means nothing moved, and what is lost is what was asked for."""
+"""The deformation of a body: nothing folds, nothing lost means nothing moved, what is lost was asked for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from vfscreen.genant import SixPoints, heights_of
 HEALTHY = SixPoints.from_array(
     np.array([[0, -16, 12.5], [0, 0, 11.5], [0, 16, 13.0], [0, -16, -12.5], [0, 0, -11.5], [0, 16, -13.0]])
 )
+
+UP = np.array([0.0, 0.0, 34.0])
+"""One level up, mm."""
 
 
 def places_around(step_mm: float = 3.0) -> np.ndarray:
@@ -94,14 +97,14 @@ def test_a_tilt_turns_the_neighbours_and_costs_no_height() -> None:
 
 def test_the_spine_above_follows_as_a_rigid_part() -> None:
     field = field_of(HEALTHY, Deformity((8.0, 4.0, 0.0), superior_share=1.0))
-    neighbour = SixPoints.from_array(HEALTHY.array() + [0, 0, 34.0])
+    neighbour = SixPoints.from_array(HEALTHY.array() + UP)
     moved = moved_points([field], neighbour)
     np.testing.assert_allclose(heights_of(moved).array(), heights_of(neighbour).array(), atol=0.05)
 
 
 def test_two_fractures_are_undone_in_the_reverse_order() -> None:
     first = field_of(HEALTHY, Deformity((4.0, 2.0, 0.0)))
-    neighbour = moved_points([first], SixPoints.from_array(HEALTHY.array() + [0, 0, 34.0]))
+    neighbour = moved_points([first], SixPoints.from_array(HEALTHY.array() + UP))
     second = field_of(neighbour, Deformity((0.0, 5.0, 0.0)))
     places = places_around()
     healthy, error_mm = healthy_places([first, second], places)
