@@ -28,7 +28,7 @@ def figures_of(cases: list[Case]) -> dict[str, Any]:
     sure, _ = _height_errors([body for body in thin if body["sure"]])
     false = sum(len(case["false"]) for case in folds)
     return {
-        "patients_left_out": len({case["name"] for case in folds}),
+        "cases_left_out": len({case["name"] for case in folds}),
         "bodies": len(bodies),
         "recall": len(found) / max(len(bodies), 1),
         "precision_in_marked_stretch": len(found) / max(len(found) + false, 1),

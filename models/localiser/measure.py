@@ -107,7 +107,7 @@ def doubts_of(volume: Volume, outlines: Outlines, cut: NDArray[np.bool_]) -> lis
     return doubts
 
 
-BASE_MM, PER_SLICE, PER_BLUR_MM, PER_SPREAD, PER_DIFFERENCE = 0.9, 0.45, 1.5, 0.5, 0.8
+BASE_MM, PER_SLICE, PER_BLUR_MM, PER_SPREAD, PER_DIFFERENCE = 1.2, 0.21, 2.6, 0.2, 0.7
 
 
 def uncertainty_mm(signs: Signs) -> float:

@@ -59,6 +59,7 @@ def train(
     recent: list[float] = []
     net.train()
     for step in range(first, recipe.steps):
+        torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout too is drawn anew at every step
         loss = draw_loss(np.random.default_rng((recipe.seed, step)))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub has no types here
