@@ -66,6 +66,7 @@ NOT_SCREENED = "No vertebra has been found here yet."
 NO_BODIES = "No vertebrae are known here yet. The model looks for them in the background."
 NOTHING_TO_UNDO = "Nothing to undo."
 NOTHING_TO_REDO = "Nothing to redo."
+GRADE_UNSTORED = "A grade is not stored yet. Press any grade key to store it, then ask for the opinion again."
 GRADE_FIRST = "Choose the grade first: a shape belongs to ½, 1, 2 or 3."
 NO_WINDOW_SENT = "This file names no window of its own."
 IMPORT_BUSY = "An import is under way. Wait for it, or stop it first."
@@ -86,6 +87,11 @@ def stored(level: str, sign: str, time: datetime) -> str:
 def not_stored(error: KnownError) -> str:
     """Says that a reading could not be written, and that it is kept."""
     return f"Not stored: {error.what}. The grade is kept in memory; {error.todo}, then press any grade key."
+
+
+def lost(level: str, sign: str, error: KnownError) -> str:
+    """Says which grade was not stored and is not kept either."""
+    return f"Not stored: {level} = {sign}. {known(error)}"
 
 
 def known(error: KnownError) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.ui.department import LEVELS
 from tests.ui.test_room import level
+from ui import words
 from ui.composition import House
 from ui.desktop import grading
 from ui.desktop.room import Chooser, ReadingRoom, Tone
 from vfscreen.errors import DiskFull
-from vfscreen.findings import NotAssessable, OtherDeformity, Phase, Reading
+from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase, Reading
 from vfscreen.genant import ReadGrade, Shape
 
 
@@ -208,3 +211,72 @@ def test_without_an_open_study_no_verb_does_anything(house: House, verb: object)
     assert callable(verb)
     verb(empty)
     assert house.store.all_readings() == []
+
+
+def test_an_unstored_first_reading_keeps_the_opinion_hidden(room: ReadingRoom, house: House) -> None:
+    disk = FullDisk(house)
+    room.store = disk  # type: ignore[assignment]  # the store's verbs, all but one of them its own
+    room.change_mode(Mode.SCREEN)
+    grading.grade(room, ReadGrade.SEVERE)
+    room.toggle_opinion()
+    assert not room.opinion_shown()
+    assert room.said == words.GRADE_UNSTORED
+    disk.full = False
+    grading.grade(room, ReadGrade.SEVERE)
+    assert stored(room, "T9").grade is ReadGrade.SEVERE
+
+
+def test_a_stale_unstored_reading_is_given_up_by_name(room: ReadingRoom, house: House) -> None:
+    disk = FullDisk(house)
+    room.store = disk  # type: ignore[assignment]  # the store's verbs, all but one of them its own
+    grading.grade(room, ReadGrade.SEVERE)
+    disk.full = False
+    assert room.case is not None
+    house.store.reveal(room.case.series_id, room.reader, Mode.SCREEN)  # another window showed the opinion
+    grading.grade(room, ReadGrade.SEVERE)
+    assert room.unstored is None
+    assert room.said.startswith("Not stored: T9 = 3. This cannot be a first read")
+    grading.grade(room, ReadGrade.MILD)
+    assert (stored(room, "T9").grade, stored(room, "T9").phase) == (ReadGrade.MILD, Phase.FINAL)
+
+
+def test_undo_and_redo_wait_for_an_unstored_reading(room: ReadingRoom, house: House) -> None:
+    grading.grade(room, ReadGrade.MILD)
+    disk = FullDisk(house)
+    room.store = disk  # type: ignore[assignment]  # the store's verbs, all but one of them its own
+    grading.grade(room, ReadGrade.SEVERE)
+    grading.undo(room)
+    grading.redo(room)
+    assert (level(room), room.tone) == ("T10", Tone.FAILURE)
+    assert stored(room, "T9").grade is ReadGrade.MILD
+    disk.full = False
+    grading.undo(room)
+    assert (room.unstored, room.said) == (None, "Undone: T10 = _")
+    assert stored(room, "T9").grade is ReadGrade.MILD
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        lambda room: room.go_to(room.case.bodies[2].body_id),
+        lambda room: room.step_slice(1),
+        lambda room: room.say("Imported."),
+        lambda room: room.reload(),
+    ],
+    ids=["rail", "wheel", "another sentence", "screened"],
+)
+def test_the_bulk_question_ends_with_its_sentence(
+    room: ReadingRoom, elsewhere: Callable[[ReadingRoom], None]
+) -> None:
+    grading.ask_bulk(room)
+    question = room.said
+    elsewhere(room)
+    assert room.said != question
+    grading.finish(room)
+    assert room.levels_to_go() == len(LEVELS)
+
+
+def test_a_reload_chooses_again_when_its_vertebra_is_gone(room: ReadingRoom) -> None:
+    room.here = "a body of an earlier screening"
+    room.reload()
+    assert level(room) == LEVELS[0]

@@ -136,14 +136,13 @@ def ask_bulk(room: ReadingRoom) -> None:
     """Asks whether all levels that are left are 0."""
     left = room.levels_to_go()
     if left:
-        room.asked = "bulk"
-        room.say(words.bulk_question(left))
+        room.ask("bulk", words.bulk_question(left))
 
 
 def grade_rest_normal(room: ReadingRoom) -> None:
     """Stores 0 for every level that is left, marked as given in bulk."""
     case = room.case
-    if case is None or (room.unstored is not None and not _write(room, room.unstored)):
+    if case is None or not _nothing_waits(room):
         return
     now = datetime.now(UTC)
     rest = Answer(grade=ReadGrade.NORMAL, bulk=True)
@@ -155,6 +154,8 @@ def grade_rest_normal(room: ReadingRoom) -> None:
 
 def undo(room: ReadingRoom) -> None:
     """Takes the last act back and goes to its vertebra, in another study if need be."""
+    if not _nothing_waits(room):
+        return
     undone = room.store.undo(room.reader)
     if undone is None:
         room.say(words.NOTHING_TO_UNDO)
@@ -164,6 +165,8 @@ def undo(room: ReadingRoom) -> None:
 
 def redo(room: ReadingRoom) -> None:
     """Does the last undone act again, and goes to its vertebra."""
+    if not _nothing_waits(room):
+        return
     redone = room.store.redo(room.reader)
     if redone is None:
         room.say(words.NOTHING_TO_REDO)
@@ -173,7 +176,8 @@ def redo(room: ReadingRoom) -> None:
 
 def _arrive(room: ReadingRoom, series_id: str, body_id: str, what: str) -> None:
     if room.case is None or room.case.series_id != series_id:
-        room.open(series_id)
+        if not room.open(series_id):
+            return
     else:
         room.reload()
     room.chooser = None
@@ -210,8 +214,7 @@ def finish(room: ReadingRoom) -> bool:
     if not room.may_leave():
         return False
     if room.case is not None and ungraded_bodies(room.case) and room.asked != "leave":
-        room.asked = "leave"
-        room.say(words.leave_anyway(completion_sentence(room.case)))
+        room.ask("leave", words.leave_anyway(completion_sentence(room.case)))
         return False
     room.asked = ""
     following = room.next_open_row()
@@ -221,9 +224,14 @@ def finish(room: ReadingRoom) -> bool:
     return room.open(following.series_id)
 
 
+def _nothing_waits(room: ReadingRoom) -> bool:
+    """Says whether every reading is on disk; one that is still unstored is tried again first."""
+    return room.unstored is None or _write(room, room.unstored)
+
+
 def _may_grade(room: ReadingRoom) -> bool:
-    """Says whether the vertebra here takes a grade; a reading that is still unstored is tried again first."""
-    if room.unstored is not None and not _write(room, room.unstored):
+    """Says whether the vertebra here takes a grade, and none before it is unstored."""
+    if not _nothing_waits(room):
         return False
     body = room.body()
     return body is not None and is_gradable(body.vertebra)
@@ -231,9 +239,7 @@ def _may_grade(room: ReadingRoom) -> bool:
 
 def _store(room: ReadingRoom, answer: Answer) -> bool:
     body = room.body()
-    if room.case is None or body is None:
-        return False
-    if room.unstored is not None and not _write(room, room.unstored):
+    if room.case is None or body is None or not _nothing_waits(room):
         return False
     return _write(room, new_reading(room.case, body, room.reader, room.mode, answer, datetime.now(UTC)))
 
@@ -244,8 +250,10 @@ def _write(room: ReadingRoom, reading: Reading) -> bool:
     try:
         kept = room.store.store_reading(reading)
     except StaleCase as error:
+        lost = words.lost(_level_of(room, reading), sign_of(reading), error)
+        room.unstored = None  # it contradicts what was shown since, and no retry would mend that
         room.reload()
-        room.say(words.known(error), Tone.FAILURE)
+        room.say(lost, Tone.FAILURE)
         return False
     except KnownError as error:
         room.unstored = reading
@@ -255,6 +263,11 @@ def _write(room: ReadingRoom, reading: Reading) -> bool:
     room.unstored = None
     _take_in(room, kept)
     return True
+
+
+def _level_of(room: ReadingRoom, reading: Reading) -> str:
+    bodies = () if room.case is None else room.case.bodies
+    return next((str(body.vertebra.level) for body in bodies if body.body_id == reading.body_id), "")
 
 
 def _take_in(room: ReadingRoom, kept: Reading) -> None:

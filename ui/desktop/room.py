@@ -97,11 +97,21 @@ class ReadingRoom:
             listener(change)
 
     def say(self, sentence: str, tone: Tone = Tone.PLAIN) -> None:
-        """Puts a sentence on the state line; a failure stays until it is cured."""
+        """Puts a sentence on the state line, which ends a question there; a failure stays until it is cured."""
         if self.unstored is not None and tone is not Tone.FAILURE:
             return
-        self.said, self.tone = sentence, tone
+        self.said, self.tone, self.asked = sentence, tone, ""
         self.tell(Change.STATE)
+
+    def ask(self, question: str, sentence: str) -> None:
+        """Asks what Enter answers: no longer than the sentence stands, and only where one is."""
+        if self.unstored is None:
+            self.say(sentence)
+            self.asked = question
+
+    def _drop_question(self) -> None:
+        if self.asked:
+            self.say("")
 
     # -- the worklist
 
@@ -163,13 +173,14 @@ class ReadingRoom:
             self.tell(Change.CASE | Change.BODY | Change.SLICE)
 
     def reload(self) -> None:
-        """Reads the open study again, after a screening or an undo; vertebra and slice stay."""
+        """Reads the open study again, after a screening or an undo; vertebra and slice stay if they still are."""
         if self.case is None:
             return
         self.case = self.store.case(self.case.series_id, self.reader)
-        if self.here is None and self.case.bodies:
+        self._drop_question()  # it counted the levels of the case as it was
+        if self.body() is None and self.case.bodies:
             start = next_ungraded(self.case) or self.case.bodies[0]
-            self.here = start.body_id
+            self.here, self.draft, self.chooser = start.body_id, Draft(), None
             self.slice = self._slice_of_body()
             self.tell(Change.SLICE)
         self.tell(Change.BODY | Change.STATE)
@@ -188,6 +199,7 @@ class ReadingRoom:
 
     def go_to(self, body_id: str, *, keep_slice: bool = False) -> None:
         """Goes to a vertebra and to its own middle slice."""
+        self._drop_question()
         if body_id != self.here:
             self.draft = Draft()
             self.chooser = None
@@ -218,6 +230,7 @@ class ReadingRoom:
 
     def go_to_slice(self, slice_index: int) -> None:
         """Goes to a slice, or as near as there is one."""
+        self._drop_question()
         before, self.slice = self.slice, slice_index
         self._keep_slice_inside()
         if self.slice != before:
@@ -269,6 +282,9 @@ class ReadingRoom:
     def toggle_opinion(self) -> None:
         """Shows the program's opinion if it may be seen, and records that it was; folds it away the second time."""
         if self.case is None:
+            return
+        if self.unstored is not None:  # shown now, a first reading could never be stored
+            self.say(words.GRADE_UNSTORED, Tone.FAILURE)
             return
         if self.case.revealed_at is not None:
             self.opinion_on = not self.opinion_on
