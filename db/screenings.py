@@ -28,7 +28,10 @@ from vfscreen.matching import match_bodies
 def record_screening(
     session: Session, series_id: str, screening: Screening, source: GeometrySource, now: datetime
 ) -> None:
-    """Keeps a screening. Bodies that it did not find are shown no longer, unless a person touched them."""
+    """Keeps a screening. Bodies that it did not find are shown no longer, unless a person touched them.
+
+    A refusal, on which no time was spent, leaves the bodies that were known before.
+    """
     series_row(session, series_id)
     localiser, grader = screening.models.get("localiser", ""), screening.models.get("grader", "")
     row = ScreeningRow(
@@ -59,9 +62,10 @@ def record_screening(
             body, shown = known[index]
             version = _version_for(session, body, shown, finding.vertebra, source, localiser, now)
         session.add(_prediction(finding, body.id, version, grader, now, screening_id=row.id))
-    missed = [body for index, (body, _) in enumerate(known) if index not in matches]
-    kept = touched_by_people(session, series_id)
-    mark_gone((body for body in missed if body.id not in kept), now)
+    if screening.seconds:  # a refused series was not looked at: that takes nothing away
+        missed = [body for index, (body, _) in enumerate(known) if index not in matches]
+        kept = touched_by_people(session, series_id)
+        mark_gone((body for body in missed if body.id not in kept), now)
     details = {"localiser": localiser, "grader": grader, "bodies": len(found)}
     record(session, now, PROGRAM, "screened", series_id, details)
 

@@ -154,6 +154,7 @@ def _card(
         metrics={name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
         | {"held_out_bodies": len(scores), "held_out_patients": len({score.pseudonym for score in scores})},
         training_patients=(*(() if fresh else start.training_patients), *patients),
+        training_files=() if fresh else start.training_files,
         parent="" if fresh else start.id,
         notes=f"{order.depth} on snapshot {snapshot.digest}, {len(losses)} steps, seed {order.seed}, "
         f"torch {torch.__version__}",

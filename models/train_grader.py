@@ -26,7 +26,7 @@ from models.grader.folds import Workshop
 from models.grader.stored import save_grader
 from models.grader.suggest import BUNDLED
 from models.grader.training import Step
-from models.localiser.truth import CASES, CaseEntry
+from models.localiser.truth import CASES, CaseEntry, digests_of
 from vfscreen.model_files import ModelCard, ModelKind, TrainingData
 
 logger = logging.getLogger(__name__)
@@ -107,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data=DATA,
         metrics={"simulated_share_of_examples": sum(simulated) / len(simulated), **metrics},
         training_patients=tuple(sorted({*bank, *(body.patient for body in graded)})),
+        training_files=digests_of(cases, (entry for entry in CASES if entry.patient in bank)),
         notes=NOTES,
     )
     save_grader(shipped, chosen.weights, card)

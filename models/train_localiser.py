@@ -27,7 +27,16 @@ from models.localiser.stack_training import (
     stack_loss,
 )
 from models.localiser.training import Recipe, train
-from models.localiser.truth import CASES, CaseEntry, TrueCase, ct_path, read_truth, read_volume, wide_path
+from models.localiser.truth import (
+    CASES,
+    CaseEntry,
+    TrueCase,
+    ct_path,
+    digests_of,
+    read_truth,
+    read_volume,
+    wide_path,
+)
 from models.localiser.tube_training import TubeCase, tube_batch, tube_case, tube_loss
 from models.localiser.weights import ARCHITECTURE, new_nets, write_localiser
 from vfscreen.model_files import ModelCard, ModelKind, TrainingData
@@ -148,7 +157,7 @@ def train_nets(material: Material, plan: Plan, work: Path, tell: Tell) -> Nets:
     return nets
 
 
-def card_of(entries: list[CaseEntry], plan: Plan) -> ModelCard:
+def card_of(cases: Path, entries: list[CaseEntry], plan: Plan) -> ModelCard:
     """Describes the weights: architecture, data and licences, recipe, what is known to fail."""
     licences = {entry.licence for entry in entries}
     return ModelCard(
@@ -168,6 +177,7 @@ def card_of(entries: list[CaseEntry], plan: Plan) -> ModelCard:
         },
         data=tuple(TrainingData(entry.name, entry.licence, 1, _note(entry)) for entry in entries),
         training_patients=tuple(sorted({entry.patient for entry in entries})),
+        training_files=digests_of(cases, entries),
         notes=NOTES,
     )
 
@@ -210,7 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     plan = plan_of(chosen.seed, chosen.share)
     material = prepare(chosen.cases, entries, chosen.seed, tell)
     nets = train_nets(material, plan, chosen.work, tell)
-    card = write_localiser(chosen.out, nets, card_of(entries, plan))
+    card = write_localiser(chosen.out, nets, card_of(chosen.cases, entries, plan))
     tell(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.2f} MB, sha256 {card.sha256[:12]}")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from ui.composition import models_in_use, open_house, shelf_in
 from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, exit_code, note, progress_shown
 from ui.demo_command import headless_demo, import_demo
 from ui.doctor_command import examine
-from ui.engine_client import ModelChoice
+from ui.engine_client import EngineBug, ModelChoice
 from ui.retrain_command import retrain_now
 from ui.screen_command import print_screening, screen_paths, write_json
 from vfscreen import NOTICE
@@ -58,6 +59,10 @@ def run(arguments: Sequence[str]) -> int:
     except KnownError as error:
         complain(error)
         return exit_code(error)
+    except EngineBug as bug:
+        note("something of ours broke in a child process; what is stored is safe. The report:")
+        print(bug, file=sys.stderr)
+        return NAMED_FAILURE
     return DONE
 
 

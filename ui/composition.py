@@ -71,8 +71,9 @@ def open_house(folder: DataFolder, *, cache: Path | None = None) -> House:
     """
     settings = load_settings(folder.settings)
     shelf = shelf_in(folder)
+    cards = [read_card(weights) for weights in weights_in(shelf.bundled)]
     trained_on = frozenset(
-        patient for weights in weights_in(shelf.bundled) for patient in read_card(weights).training_patients
+        known for card in cards for known in (*card.training_patients, *card.training_files)
     )
     store = open_store(folder.root, shares=settings.shares(), always_train=trained_on)
     slices = SliceCache(cache or folder.cache, int(settings.cache_gigabytes * 2**30))

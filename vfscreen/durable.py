@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from vfscreen.errors import DiskFull
+from vfscreen.errors import DiskFull, NotWritable
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -15,8 +15,21 @@ def write_durably(path: Path, content: bytes) -> None:
 
     Raises:
         DiskFull: there is no room; what was there before is untouched.
+        NotWritable: the file or its folder may not be written; what was there before is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("the disk is full", str(path), "free some room and try again") from error
+        raise NotWritable(
+            f"cannot be written ({error.strerror})", str(path), "choose another place"
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with part.open(
@@ -26,11 +39,6 @@ def write_durably(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull("the disk is full", str(path), "free some room and try again") from error
-        raise
     finally:
         part.unlink(missing_ok=True)
 

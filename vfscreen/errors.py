@@ -69,6 +69,10 @@ class DiskFull(KnownError):
     """There is no room to write."""
 
 
+class NotWritable(KnownError):
+    """A file or folder that may not be written, or is not there."""
+
+
 class NotEnoughLabels(KnownError):
     """Too few graded patients to train on, or to compare two models on."""
 

@@ -42,7 +42,8 @@ class ModelCard:
     """What is known of a model; every field stands in the JSON beside its weights.
 
     `config` is what the architecture is built from; `metrics` are figures by name: a number, or a mapping with
-    `value`, `low`, `high`, `count`. `training_patients` names whom it has seen, so that no one scores it on them.
+    `value`, `low`, `high`, `count`. `training_patients` names whom it has seen, so that no one scores it on them;
+    `training_files` are the sha256 of their CT, by which a department's store knows them again.
     `sha256` is that of the safetensors file (`write_card` fills it in); `parent` the id it was trained from.
     """
 
@@ -54,6 +55,7 @@ class ModelCard:
     data: tuple[TrainingData, ...] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
     training_patients: tuple[str, ...] = ()
+    training_files: tuple[str, ...] = ()
     parent: str = ""
     created: str = ""
     notes: str = ""
@@ -169,6 +171,7 @@ def card_from_json(content: dict[str, Any]) -> ModelCard:
         data=tuple(TrainingData(**source) for source in content["data"]),
         metrics=dict(content["metrics"]),
         training_patients=tuple(str(name) for name in content["training_patients"]),
+        training_files=tuple(str(digest) for digest in content.get("training_files", ())),
         parent=str(content["parent"]),
         created=str(content["created"]),
         notes=str(content.get("notes", "")),

@@ -10,7 +10,7 @@ import numpy as np
 
 from vfscreen.cases import ModelRow, TrainingRun
 from vfscreen.gate import Decision, GateRule, check_held_out, judge, not_enough
-from vfscreen.model_files import ModelFile, ModelKind, card_to_json
+from vfscreen.model_files import ModelFile, ModelKind, card_to_json, checked
 from vfscreen.model_shelf import Shelf, activate, bundled_model, in_use, model_called
 from vfscreen.ports import CaseStore
 from vfscreen.snapshot import Snapshot, patients_by_grade, snapshot_of, write_snapshot
@@ -106,6 +106,7 @@ def conclude(
         WeightsDamaged: the new model's file is not whole; the model in use stays.
     """
     challenger = model_called(shelf, prepared.order.challenger)
+    checked(challenger.weights, ModelKind.GRADER)
     old, new = prepared.champion.card.id, challenger.card.id
     decision = judge(trained.champion, trained.challenger, rule)
     present = in_use(shelf, ModelKind.GRADER).model.card.id
@@ -113,8 +114,6 @@ def conclude(
         reason = f"It was compared with {old}, but {present} was put to use meanwhile. {decision.reason}"
         decision = Decision(False, reason, decision.patients, decision.compared)
     store.add_model(model_row(challenger))
-    if decision.accepted:
-        activate(shelf, new)
     run = TrainingRun(
         started=prepared.started,
         ended=datetime.now(UTC),
@@ -128,6 +127,8 @@ def conclude(
     run_id = store.record_training(run)
     details = {"run": run_id, "champion": old, "reason": decision.reason, "sha256": challenger.card.sha256}
     store.record_event(who, "model accepted" if decision.accepted else "model refused", new, details)
+    if decision.accepted:  # last: a model in use without its run in the store could not be accounted for
+        activate(shelf, new)
     return Conclusion(challenger, decision, new if decision.accepted else present, run_id)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class SliceCache:
         self._make_room(2 * volume.voxels.size)
         turned = sagittal_first(volume)
         write_durably(self._affine(series_id), json.dumps(turned.affine.tolist()).encode())
-        part = self.folder / f".{series_id}.{os.getpid()}.part"
+        part = self.folder / f".{series_id}.{secrets.token_hex(8)}.part"
         try:
             with part.open("wb") as stream:
                 np.save(stream, turned.voxels, allow_pickle=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from models.localiser.mask_bodies import bodies_of_mask
 from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.demo_case import demo_ct
 from vfscreen.genant import POINT_NAMES
+from vfscreen.model_files import sha256_of
 from vfscreen.volume import Volume
 
 Float = NDArray[np.float64]
@@ -105,6 +107,11 @@ def read_volume(path: Path) -> Volume:
 def ct_path(cases: Path, name: str) -> Path:
     """Where a case's CT lies."""
     return demo_ct() if name == DEMO else cases / name / "ct.nii.gz"
+
+
+def digests_of(cases: Path, entries: Iterable[CaseEntry]) -> tuple[str, ...]:
+    """Returns the sha256 of each case's CT, by which a store knows it again."""
+    return tuple(sorted(sha256_of(ct_path(cases, entry.name)) for entry in entries))
 
 
 def wide_path(cases: Path, name: str) -> Path:

@@ -224,3 +224,11 @@ def test_what_is_not_there_is_named(store: Store) -> None:
         store.add_body("nowhere", body, GeometrySource.READER, "K")
     with pytest.raises(NoSuchThing, match="nobody"):
         store.record_finding("nobody", 1, finding(body))
+
+
+def test_a_refusal_leaves_the_bodies_that_were_known(store: Store) -> None:
+    """A drive that was not mounted while the queue ran once emptied every unread case."""
+    series_id = screened_case(store)
+    refused = replace(screening([]), refusals=(Refusal("/cases", "the files are gone"),), seconds={})
+    store.record_screening(series_id, refused)
+    assert levels(store.case(series_id, "K")) == ["T11", "T12", "L1"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vfscreen.durable import write_durably
-from vfscreen.errors import DiskFull
+from vfscreen.errors import DiskFull, NotWritable
 
 
 def test_a_file_is_replaced_in_one_act_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_a_file_is_replaced_in_one_act_and_nothing_else_is_left(tmp_path: Path) 
     assert [entry.name for entry in path.parent.iterdir()] == ["pointer"]
 
 
-@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EIO, OSError)])
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EIO, NotWritable)])
 def test_what_cannot_be_written_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]
 ) -> None:
@@ -37,3 +37,9 @@ def test_what_cannot_be_written_leaves_what_was_there(
         write_durably(path, b"second")
     assert path.read_bytes() == b"first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["pointer"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(NotWritable, match="cannot be written"):
+        write_durably(tmp_path / "file" / "pointer", b"content")

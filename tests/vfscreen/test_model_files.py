@@ -15,6 +15,7 @@ from vfscreen.model_files import (
     card_path,
     checked,
     read_card,
+    sha256_of,
     write_card,
 )
 from vfscreen.model_shelf import (
@@ -205,3 +206,10 @@ def test_two_cards_are_compared_figure_by_figure() -> None:
         Difference("kappa", 0.7, None),
         Difference("recall", None, 1.0),
     ]
+
+
+def test_the_demo_ct_is_known_as_a_training_case_of_the_bundled_models(demo_ct: Path) -> None:
+    """Its patient always trains, so that no gate ever scores a bundled model on it."""
+    for name in ("localiser", "grader"):
+        card = read_card(Path(__file__).parents[2] / "models" / "weights" / f"{name}.safetensors")
+        assert sha256_of(demo_ct) in card.training_files

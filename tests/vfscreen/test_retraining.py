@@ -167,7 +167,7 @@ def test_the_snapshot_on_disk_is_the_one_that_was_taken(
 def test_a_changed_snapshot_is_refused(department: Store, shelf: Shelf, tmp_path: Path) -> None:
     path = prepare(department, shelf, tmp_path / "training", NEEDS).order.snapshot
     content = json.loads(path.read_text())
-    content["labels"]["train"][0]["shares"] = [0.0, 0.0, 0.0, 1.0]
+    content["labels"]["train"][0]["shares"] = [0.25, 0.25, 0.25, 0.25]
     path.write_text(json.dumps(content))
     with pytest.raises(SnapshotDamaged, match="start the training again"):
         read_snapshot(path)

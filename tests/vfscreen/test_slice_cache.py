@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -97,8 +98,11 @@ def test_what_a_killed_writer_left_is_swept_up(ct: Volume, tmp_path: Path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_is_said_and_leaves_nothing_behind(ct: Volume, tmp_path: Path):
-    (tmp_path / f".a.{os.getpid()}.part").symlink_to("/dev/full")
+def test_a_full_disk_is_said_and_leaves_nothing_behind(
+    ct: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(secrets, "token_hex", lambda _bytes: "1")
+    (tmp_path / ".a.1.part").symlink_to("/dev/full")
     cache = SliceCache(tmp_path, ROOMY)
     with pytest.raises(DiskFull):
         cache.put("a", ct)

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from ui.desktop.parts import Parts
 from ui.engine_client import Cancelled, EngineClient, ModelChoice
 from vfscreen.cases import Case
-from vfscreen.errors import KnownError, RefusedInput, WeightsDamaged
+from vfscreen.errors import KnownError, RefusedInput, UnreadableFile, WeightsDamaged
 from vfscreen.findings import Refusal, Screening
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import in_use
@@ -165,7 +165,8 @@ class ScreeningQueue:
         if isinstance(fault, Cancelled):
             self._rest()
             return
-        if fault is None or isinstance(fault, RefusedInput):
+        gone = isinstance(fault, UnreadableFile)  # files that are gone today may be back tomorrow
+        if fault is None or (isinstance(fault, RefusedInput) and not gone):
             screening = done.result() if fault is None else _refused(case, models, fault)
             self._courier.run(lambda: self._keep(case.series_id, screening), self._failed, "queue")
             return
