@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from models.localiser.chain import Link, best_chain, peaks_of
 from models.localiser.curve import Curve, curve_through, framed
@@ -26,7 +27,7 @@ from vfscreen.volume import Volume
 Float = NDArray[np.float64]
 
 NO_SPINE = "no thoracic or lumbar spine was found in this volume"
-UNCERTAIN_NAMES = "the level names are not certain: no rib or sacrum settles them; they are consecutive"
+UNCERTAIN_NAMES = "the level names are not certain: they are consecutive, but may be off by one or more as a whole"
 PASSES = 3
 """How often the line is read, each time along the bodies of the time before; the chain that scores best is kept."""
 SETTLED_MM = 1.5
@@ -124,16 +125,22 @@ def _along(nets: Nets, volume: Volume, line: Curve) -> Found | None:
     chain = best_chain(peaks, maps.disc, stack.step_mm)
     if not chain or np.mean([link.peak.score for link in chain]) < LOWEST_CHAIN:
         return None
-    centres = np.array([_centre(link, stack, maps) for link in chain])
+    centres = _centres(chain, stack, maps)
     places = np.cumsum([link.steps for link in chain]) - chain[0].steps
     scores = np.array([link.peak.score for link in chain])
     return Found(centres, scores, places, _sacral_signs(chain, stack, maps))
 
 
-def _centre(link: Link, stack: Stack, maps: StackMaps) -> Float:
-    row, column = link.peak.row, link.peak.column
-    left_mm = float(maps.left_mm[round(row), round(column)])
-    return stack.curve.place(row, left_mm, stack.posterior_of(column))
+def _centres(chain: list[Link], stack: Stack, maps: StackMaps) -> Float:
+    """Places of the chain's members; how far one lies beside the line is the median of it and its neighbours."""
+    beside_mm = [float(maps.left_mm[round(link.peak.row), round(link.peak.column)]) for link in chain]
+    steady_mm = ndimage.median_filter(np.array(beside_mm), size=3, mode="nearest")
+    return np.array(
+        [
+            stack.curve.place(link.peak.row, float(left_mm), stack.posterior_of(link.peak.column))
+            for link, left_mm in zip(chain, steady_mm, strict=True)
+        ]
+    )
 
 
 def _sacral_signs(chain: list[Link], stack: Stack, maps: StackMaps) -> Float:
