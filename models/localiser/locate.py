@@ -27,7 +27,9 @@ from vfscreen.volume import Volume
 Float = NDArray[np.float64]
 
 NO_SPINE = "no thoracic or lumbar spine was found in this volume"
-UNCERTAIN_NAMES = "the level names are not certain: they are consecutive, but may be off by one or more as a whole"
+UNCERTAIN_NAMES = (
+    "the level names are not certain: they are consecutive, but may be off by one or more as a whole"
+)
 PASSES = 3
 """How often the line is read, each time along the bodies of the time before; the chain that scores best is kept."""
 SETTLED_MM = 1.5
