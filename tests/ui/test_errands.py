@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from tests.ui.windows import canvas_of, delete, open_window
 from ui.composition import House, open_house
 from ui.desktop.background import Courier, ScreeningQueue
 from ui.desktop.parts import Parts
-from ui.desktop.retrain import Stage
+from ui.desktop.retrain import Retraining, Stage
 from ui.desktop.retrain_view import RetrainPage
 from ui.engine_client import EngineClient
 from vfscreen.cases import NewSeries, Split
@@ -228,3 +229,40 @@ def test_the_window_keeps_dated_backups_by_itself(house: House, qtbot: Any) -> N
     window.close()
     delete(window)
     assert len(list(house.folder.backups.glob("*.sqlite"))) == 1
+
+
+def test_cancel_while_preparing_begins_no_training(page: RetrainPage, department: House, qtbot: Any) -> None:
+    page.train_button.click()
+    page.cancel_button.click()
+    qtbot.waitUntil(
+        lambda: not any(one.name == "prepare" for one in threading.enumerate()), timeout=PATIENCE_MS
+    )
+    QApplication.processEvents()
+    assert page.state.stage is Stage.CANCELLED
+    assert not department.store.training_runs()
+
+
+def test_a_run_that_was_cancelled_is_not_concluded(page: RetrainPage, department: House) -> None:
+    cancelled = page._run
+    page._cancel()
+    page._conclude(cancelled, cast(Any, None), cast(Any, None))
+    assert not department.store.training_runs()
+    assert in_use(department.shelf, ModelKind.GRADER).model.card.id == "grader-small"
+
+
+def test_comparing_can_not_be_cancelled(page: RetrainPage) -> None:
+    page.show_state(Retraining(Stage.TRAINING))
+    assert page.cancel_button.isVisible()
+    page.show_state(Retraining(Stage.COMPARING))
+    assert not page.cancel_button.isVisible()
+    page.show_state(Retraining())
+
+
+def test_the_window_as_sent_of_another_study_is_dropped(tmp_path: Path, qtbot: Any) -> None:
+    house = open_house(DataFolder(tmp_path))
+    window = open_window(house, lambda holds: qtbot.waitUntil(holds, timeout=PATIENCE_MS))
+    before = window.room.window
+    window.errands._show_window("a study that was left", (350.0, 40.0))
+    assert window.room.window is before
+    window.close()
+    delete(window)

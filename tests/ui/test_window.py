@@ -104,6 +104,16 @@ def test_arrows_and_wheel_step_slices(window: MainWindow) -> None:
     assert canvas.slice_index == window.room.last_slice()
 
 
+def test_small_parts_of_a_notch_add_up_to_one_slice(window: MainWindow) -> None:
+    canvas = canvas_of(window)
+    start = canvas.slice_index
+    for _ in range(7):
+        wheel(window, -30)
+    assert canvas.slice_index == start + 1
+    wheel(window, -240)
+    assert canvas.slice_index == start + 3
+
+
 def wheel(
     window: MainWindow, turned: int, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
 ) -> None:

@@ -69,6 +69,7 @@ class Canvas(QWidget):
         self._untouched = True
         self._projection: Projection | None = None
         self._drawn_size: object = None
+        self._turned = 0
         self._grip: tuple[Qt.MouseButton, QPointF, bool] | None = None
         _forget_keys(self._viewer)
 
@@ -299,7 +300,13 @@ class Canvas(QWidget):
             self.zoom_by(1.15 ** (turned / _NOTCH), event.position())
         elif turned:
             far = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
-            self.stepped.emit(-far if turned > 0 else far)
+            if turned * self._turned < 0:
+                self._turned = 0
+            self._turned += turned
+            notches = int(self._turned / _NOTCH)  # a touchpad sends many small parts of one
+            self._turned -= notches * _NOTCH
+            if notches:
+                self.stepped.emit(-far * notches)
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -132,17 +132,20 @@ class Errands:
             from vfscreen.intake.grey_window import window_as_sent
 
             found = window_as_sent(files[0]) if files else None
-            self._courier.post(lambda: self._show_window(found))
+            self._courier.post(lambda: self._show_window(case.series_id, found))
 
         self._courier.run(read, self._window.fault, "window")
 
-    def _show_window(self, found: tuple[float, float] | None) -> None:
+    def _show_window(self, series_id: str, found: tuple[float, float] | None) -> None:
         from ui.desktop.windows import Window
 
+        room = self._window.room
+        if room.case is None or room.case.series_id != series_id:
+            return
         if found is None:
-            self._window.room.say(words.NO_WINDOW_SENT)
+            room.say(words.NO_WINDOW_SENT)
         else:
-            self._window.room.set_window(Window("As sent", *found))
+            room.set_window(Window("As sent", *found))
 
     # -- retraining
 

@@ -56,6 +56,8 @@ class RetrainPage(Page):
         self._client = TrainerClient()
         self._prepared: Prepared | None = None
         self._state = Retraining()
+        # Counts beginnings and cancellations: what comes home from an earlier run is dropped.
+        self._run = 0
         self._build_head()
         self._build_curve()
         self._build_result()
@@ -188,32 +190,41 @@ class RetrainPage(Page):
     # -- a training
 
     def _begin(self) -> None:
+        self._prepared = None
+        self._run += 1
+        run = self._run
         self.show_state(Retraining(Stage.PREPARING))
-        self._courier.run(self._prepare, self._failed, "prepare")
+        self._courier.run(lambda: self._prepare(run), partial(self._not_prepared, run), "prepare")
 
-    def _prepare(self) -> None:
+    def _prepare(self, run: int) -> None:
         needs = self._parts.settings.needs()
         threads = max(self._parts.settings.threads, 1)
         prepared = prepare(
             self._parts.store, self._parts.shelf, self._parts.folder.training, needs, threads=threads
         )
-        self._courier.post(lambda: self._train_on(prepared))
+        self._courier.post(lambda: self._train_on(run, prepared))
 
-    def _train_on(self, prepared: Prepared) -> None:
+    def _not_prepared(self, run: int, fault: Exception) -> None:
+        if run == self._run:
+            self._failed(fault)
+
+    def _train_on(self, run: int, prepared: Prepared) -> None:
+        if run != self._run:
+            return
         self._prepared = prepared
         self.show_state(replace(self._state, stage=Stage.TRAINING, champion=prepared.champion.card.id))
         future = self._client.train(
             prepared.order, lambda told: self._courier.post(lambda: self._progressed(told))
         )
-        future.add_done_callback(lambda done: self._courier.post(lambda: self._trained(prepared, done)))
+        future.add_done_callback(lambda done: self._courier.post(lambda: self._trained(run, prepared, done)))
 
     def _progressed(self, told: TrainingProgress) -> None:
         if self._state.stage is Stage.TRAINING:
             self.show_state(progressed(self._state, told))
 
-    def _trained(self, prepared: Prepared, done: Future[Trained]) -> None:
+    def _trained(self, run: int, prepared: Prepared, done: Future[Trained]) -> None:
         fault = done.exception()
-        if isinstance(fault, Cancelled):
+        if isinstance(fault, Cancelled) or run != self._run:
             return
         if isinstance(fault, Exception):
             self._run_failed(prepared, fault)
@@ -221,9 +232,11 @@ class RetrainPage(Page):
         self.show_state(replace(self._state, stage=Stage.COMPARING, share=1.0))
         trained = done.result()
         failed = partial(self._run_failed, prepared)
-        self._courier.run(lambda: self._conclude(prepared, trained), failed, "conclude")
+        self._courier.run(lambda: self._conclude(run, prepared, trained), failed, "conclude")
 
-    def _conclude(self, prepared: Prepared, trained: Trained) -> None:
+    def _conclude(self, run: int, prepared: Prepared, trained: Trained) -> None:
+        if run != self._run:
+            return
         rule = self._parts.settings.needs().gate
         store, shelf, reader = self._parts.store, self._parts.shelf, self._parts.reader
         conclusion = conclude(store, shelf, prepared, trained, rule, reader)
@@ -236,6 +249,7 @@ class RetrainPage(Page):
             self.model_changed.emit()
 
     def _cancel(self) -> None:
+        self._run += 1
         self._client.cancel()
         if self._prepared is not None:
             record_failure(self._parts.store, self._prepared, "cancelled", "taken back by the user")
@@ -292,7 +306,7 @@ class RetrainPage(Page):
     def _show(self) -> None:
         state = self._state
         self._train.setEnabled(not state.running)
-        self._stop.setVisible(state.running)
+        self._stop.setVisible(state.stage in (Stage.PREPARING, Stage.TRAINING))
         self._bar.setVisible(state.running)
         self._bar.setValue(round(1000 * state.share))
         self._doing.setText(
