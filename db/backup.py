@@ -138,7 +138,8 @@ def _open_sound(source: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
     try:
         with faults_named(source):
-            identity(connection, source)
+            if identity(connection, source) == 0:
+                raise StoreDamaged("This is no backup of a store", str(source), "Choose another one.")
             answer = soundness(connection)
         if answer:
             raise StoreDamaged(f"The backup is damaged ({answer})", str(source), "Choose an older backup.")

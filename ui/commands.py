@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,15 +13,15 @@ import typer
 
 from db.backup import restore as restore_store
 from ui.composition import models_in_use, open_house, shelf_in
-from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, exit_code, note, progress_shown
+from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, displayless, exit_code, note, progress_shown
 from ui.demo_command import headless_demo, import_demo
 from ui.doctor_command import examine
 from ui.engine_client import EngineBug, ModelChoice
 from ui.retrain_command import retrain_now
-from ui.screen_command import print_screening, screen_paths, write_json
+from ui.screen_command import JsonLines, print_screening, screen_paths
 from vfscreen import NOTICE
 from vfscreen.data_folder import VARIABLE, data_folder
-from vfscreen.errors import KnownError
+from vfscreen.errors import KnownError, NoDisplay
 from vfscreen.export.readings_csv import export_readings_csv
 from vfscreen.importing import ImportKind, import_paths
 from vfscreen.intake import pseudonym_key
@@ -71,9 +72,15 @@ def desktop(context: typer.Context, data: Data = None) -> None:
     """Without a command: opens the reading room."""
     if context.invoked_subcommand is None:
         _open_window(data)
+    elif data is not None:
+        os.environ[VARIABLE] = str(data)  # `vfscreen --data DIR command` means what it says
 
 
 def _open_window(data: Path | None, series_id: str | None = None) -> None:
+    if displayless():
+        raise NoDisplay(
+            "there is no display", "this session", "use the commands: vfscreen demo --headless --out out"
+        )
     from ui.app import main as open_window  # a command that shows no window does not load Qt
 
     raise typer.Exit(open_window(data_folder(data), open_series=series_id))
@@ -88,7 +95,9 @@ def demo(
     data: Data = None,
 ) -> None:
     """Takes a real CT in, screens it and shows it."""
-    if headless:
+    if displayless() and not headless:
+        note("no display here: running demo --headless")
+    if headless or displayless():
         for path in headless_demo(out):
             print(path)
         return
@@ -118,7 +127,7 @@ def import_cases(
     print(
         f"{counts[ImportKind.TAKEN]} taken, {counts[ImportKind.KNOWN]} known, {counts[ImportKind.REFUSED]} refused"
     )
-    if counts[ImportKind.REFUSED] and not (counts[ImportKind.TAKEN] or counts[ImportKind.KNOWN]):
+    if not (counts[ImportKind.TAKEN] or counts[ImportKind.KNOWN]):
         raise typer.Exit(REFUSED)
 
 
@@ -140,16 +149,18 @@ def screen(
     for warning in warnings:
         note(warning)
     models = ModelChoice(localiser or used.localiser, grader or used.grader)
-    screened = screen_paths(paths, models, picture)
-    if json_to is not None:
-        write_json([entry.screening for entry in screened], json_to)
-    for entry in screened:
+    lines = JsonLines(json_to) if json_to is not None else None
+    refused = 0
+    for entry in screen_paths(paths, models, picture):
+        if lines is not None:
+            lines.write(entry.screening)
         if entry.refused:
+            refused += 1
             refusal = entry.screening.refusals[0]
             complain(KnownError(refusal.reason, refusal.where, refusal.todo))
         elif json_to != "-":
             print_screening(entry.screening)
-    if all(entry.refused for entry in screened):
+    if refused == len(paths):
         raise typer.Exit(REFUSED)
 
 

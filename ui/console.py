@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -26,6 +27,12 @@ def complain(error: KnownError) -> None:
     """Prints a named failure as one line: `vfscreen: WHAT: WHERE: WHAT TO DO`."""
     line = f"vfscreen: {error.what}: {error.where}: {error.todo}"
     print(" ".join(line.split()), file=sys.stderr, flush=True)
+
+
+def displayless() -> bool:
+    """Says whether there is no screen to open a window on (Linux; elsewhere there always is one)."""
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return sys.platform == "linux" and not any(os.environ.get(name) for name in named)
 
 
 def note(sentence: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ui.composition import House, models_in_use, open_house
 from ui.console import progress_shown, wait_for
 from ui.engine_client import EngineClient
-from vfscreen.data_folder import DataFolder
+from vfscreen.data_folder import DataFolder, data_folder
 from vfscreen.demo_case import demo_ct
 from vfscreen.durable import write_durably
 from vfscreen.errors import UnreadableFile
@@ -57,7 +57,7 @@ def headless_demo(out: Path) -> list[Path]:
     Raises:
         KnownError: as importing and screening say.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    data_folder(out)
     with tempfile.TemporaryDirectory() as cache:
         house = open_house(DataFolder(out.resolve()), cache=Path(cache))
         with house.store:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,29 +24,43 @@ class Screened:
     refused: bool
 
 
-def screen_paths(paths: Sequence[Path], models: ModelChoice, pictures: Path | None) -> list[Screened]:
-    """Screens each path in the engine; a refused one is a screening without vertebrae, with its reason.
+def screen_paths(paths: Sequence[Path], models: ModelChoice, pictures: Path | None) -> Iterator[Screened]:
+    """Screens path after path in one engine; a refused one is a screening without vertebrae, with its reason.
 
     Raises:
         KnownError: whatever is not the fault of one path (damaged weights, a full disk).
     """
     client = EngineClient()
     try:
-        return [_screen(client, path, models, pictures) for path in paths]
+        for path, name in zip(paths, picture_names(paths), strict=True):
+            yield _screen(client, path, models, None if pictures is None else pictures / name)
     finally:
         client.close()
 
 
-def _screen(client: EngineClient, path: Path, models: ModelChoice, pictures: Path | None) -> Screened:
+def _screen(client: EngineClient, path: Path, models: ModelChoice, picture: Path | None) -> Screened:
     with progress_shown(str(path)) as progress:
         try:
             screening = wait_for(client.screen(path, models=models, on_progress=progress), client.cancel)
         except RefusedInput as error:
             refusal = Refusal(error.where, error.what, error.todo)
             return Screened(Screening(str(path), None, refusals=(refusal,)), refused=True)
-        if pictures is not None:
-            write_picture(read_study(path).volume, screening, pictures / f"{_stem(path)}.png")
+        if picture is not None:
+            write_picture(read_study(path).volume, screening, picture)
     return Screened(screening, refused=False)
+
+
+def picture_names(paths: Sequence[Path]) -> list[str]:
+    """Returns a file name a path: its own name; with its folder's before it where two would be the same."""
+    names = [_stem(path) for path in paths]
+    names = [
+        f"{path.resolve().parent.name}-{name}" if names.count(name) > 1 else name
+        for path, name in zip(paths, names, strict=True)
+    ]
+    return [
+        f"{name}-{names[:k].count(name) + 1}.png" if names.count(name) > 1 else f"{name}.png"
+        for k, name in enumerate(names)
+    ]
 
 
 def _stem(path: Path) -> str:
@@ -57,15 +70,21 @@ def _stem(path: Path) -> str:
     return name
 
 
-def write_json(screenings: Sequence[Screening], target: str) -> None:
-    """Writes one JSON object a line, to a file or, for "-", to standard output."""
-    lines = "".join(
-        json.dumps(screening_to_json(screening), ensure_ascii=False) + "\n" for screening in screenings
-    )
-    if target == "-":
-        sys.stdout.write(lines)
-    else:
-        write_durably(Path(target), lines.encode())
+class JsonLines:
+    """Writes one JSON object a line, to a file or, for "-", to standard output, as soon as each is there."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._lines = ""
+
+    def write(self, screening: Screening) -> None:
+        """Writes one more line; a file holds all lines so far, whole."""
+        line = json.dumps(screening_to_json(screening), ensure_ascii=False) + "\n"
+        if self._target == "-":
+            print(line, end="", flush=True)
+            return
+        self._lines += line
+        write_durably(Path(self._target), self._lines.encode())
 
 
 def print_screening(screening: Screening) -> None:

@@ -73,6 +73,10 @@ class NotWritable(KnownError):
     """A file or folder that may not be written, or is not there."""
 
 
+class NoDisplay(KnownError):
+    """There is no screen to open a window on."""
+
+
 class NotEnoughLabels(KnownError):
     """Too few graded patients to train on, or to compare two models on."""
 

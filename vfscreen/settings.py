@@ -155,7 +155,7 @@ def _stored(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingWrong(
             f"The settings cannot be read ({error})", str(path), "Correct the file or delete it."
         ) from error

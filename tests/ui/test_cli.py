@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from tests.dicom_writer import Writing, cut, small_ct, write_series
+from ui.screen_command import picture_names
 from vfscreen.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,3 +127,20 @@ def test_the_demo_writes_json_picture_and_store(run: Run, tmp_path: Path) -> Non
     with Image.open(tmp_path / "out/mid_sagittal.png") as picture:
         assert picture.height > 400
     assert (tmp_path / "out/vfscreen.sqlite").stat().st_size > 0
+
+
+def test_the_data_folder_may_stand_before_the_command(run: Run, tmp_path: Path) -> None:
+    done = run("--data", tmp_path / "elsewhere", "doctor")
+    assert f"data folder: {tmp_path / 'elsewhere'}" in done.stdout
+
+
+def test_an_empty_file_is_no_backup(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.sqlite").touch()
+    done = run("restore", tmp_path / "empty.sqlite")
+    assert done.returncode == 1
+    assert "no backup" in done.stderr
+
+
+def test_two_files_of_one_name_get_two_pictures() -> None:
+    paths = [Path("/cases/a/ct.nii.gz"), Path("/cases/b/ct.nii.gz"), Path("/cases/c.nii")]
+    assert picture_names(paths) == ["a-ct.png", "b-ct.png", "c.png"]

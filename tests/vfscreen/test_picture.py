@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vfscreen.anatomy import Level
-from vfscreen.export.picture import FOOT_PX, describe, draw_screening, write_picture
+from vfscreen.export.picture import FOOT_PX, NARROWEST_PX, describe, draw_screening, write_picture
 from vfscreen.findings import Finding, Screening, Suggestion, Vertebra
 from vfscreen.genant import Grade
 from vfscreen.volume import Volume
@@ -44,7 +44,7 @@ def test_the_sheet_follows_the_spine() -> None:
 
 def test_without_a_body_the_middle_plane_is_drawn() -> None:
     picture = draw_screening(block(), Screening("x", None))
-    assert picture.size == (118, 238 + FOOT_PX)
+    assert picture.size == (NARROWEST_PX, 238 + FOOT_PX)
 
 
 def test_a_picture_is_written_as_png(tmp_path: Path) -> None:
@@ -58,11 +58,11 @@ def test_the_words_say_what_was_found() -> None:
     normal = suggestion((0.97, 0.02, 0.01, 0.0), Grade.NORMAL)
     unsure = suggestion((0.6, 0.3, 0.1, 0.0), Grade.NORMAL, Grade.MILD)
     t12 = body(Level.T12, 0.0)
-    assert describe(Finding(t12, None, fracture))[0] == "T12 2 fracture"
-    assert describe(Finding(t12, None, normal))[0] == "T12 0"
-    assert describe(Finding(t12, None, unsure))[0] == "T12 unsure"
+    assert describe(Finding(t12, None, fracture))[0] == "T12: 2 fracture"
+    assert describe(Finding(t12, None, normal))[0] == "T12: 0"
+    assert describe(Finding(t12, None, unsure))[0] == "T12: unsure"
     assert describe(Finding(t12))[0] == "T12 not assessed"
-    assert describe(Finding(body(Level.T12, 0.0, certain=False), None, normal))[0] == "T12? 0"
+    assert describe(Finding(body(Level.T12, 0.0, certain=False), None, normal))[0] == "T12?: 0"
     assert describe(Finding(body(Level.T12, 0.0, whole=False)))[0] == "T12 cut"
 
 

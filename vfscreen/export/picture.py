@@ -23,6 +23,8 @@ MARGIN_MM = 25.0
 SLAB_MM = (-1.0, 0.0, 1.0)
 FONT_SIZE = 20
 FOOT_PX = 28
+NARROWEST_PX = 420
+"""The notice below must fit in."""
 
 # Okabe and Ito's colours, told apart by the colour-blind; the grade is written beside them as well.
 GRADE_COLOURS = ("#BBBBBB", "#56B4E9", "#F0E442", "#D55E00")
@@ -39,7 +41,7 @@ def draw_screening(volume: Volume, screening: Screening) -> Image.Image:
     sheet = _sheet(volume, centres, y_mm, z_mm)
     grey = np.clip((sheet - WINDOW_HU[0]) / (WINDOW_HU[1] - WINDOW_HU[0]), 0, 1)
     drawn = Image.fromarray((grey * 255).astype(np.uint8)).convert("RGB")
-    picture = Image.new("RGB", (drawn.width, drawn.height + FOOT_PX))
+    picture = Image.new("RGB", (max(drawn.width, NARROWEST_PX), drawn.height + FOOT_PX))
     picture.paste(drawn)
     pen = ImageDraw.Draw(picture)
     for finding in screening.findings:
@@ -91,7 +93,7 @@ def _draw_finding(pen: ImageDraw.ImageDraw, finding: Finding, y0: float, z0: flo
             column, row = (float(point[1]) - y0) / STEP_MM, (z0 - float(point[2])) / STEP_MM
             pen.line((column - 4, row, column + 4, row), fill=POINT_COLOUR)
             pen.line((column, row - 4, column, row + 4), fill=POINT_COLOUR)
-    row = (z0 - float(body.centre_lps_mm[2])) / STEP_MM
+    row = max((z0 - float(body.centre_lps_mm[2])) / STEP_MM, FONT_SIZE / 2 + 2)
     words, colour = describe(finding)
     font = ImageFont.load_default(FONT_SIZE)
     column = min(
@@ -103,7 +105,7 @@ def _draw_finding(pen: ImageDraw.ImageDraw, finding: Finding, y0: float, z0: flo
 
 
 def describe(finding: Finding) -> tuple[str, str]:
-    """Returns the words beside a body ("T12 2 fracture") and their colour."""
+    """Returns the words beside a body ("T12: 2 fracture") and their colour."""
     name = str(finding.vertebra.level) + ("" if finding.vertebra.level_certain else "?")
     if not finding.vertebra.whole:
         return f"{name} cut", GRADE_COLOURS[0]
@@ -111,9 +113,9 @@ def describe(finding: Finding) -> tuple[str, str]:
         return f"{name} not assessed", GRADE_COLOURS[0]
     grade, verdict = finding.suggestion.grade, finding.suggestion.verdict
     words = {
-        Verdict.FRACTURE: f" {int(grade)} fracture",
-        Verdict.UNCERTAIN: " unsure",
-        Verdict.NO_FRACTURE: " 0",
+        Verdict.FRACTURE: f": {int(grade)} fracture",
+        Verdict.UNCERTAIN: ": unsure",
+        Verdict.NO_FRACTURE: ": 0",
     }
     colour = GRADE_COLOURS[max(int(grade), 1)] if verdict is not Verdict.NO_FRACTURE else GRADE_COLOURS[0]
     return name + words.get(verdict, ""), colour

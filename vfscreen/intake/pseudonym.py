@@ -29,6 +29,8 @@ def pseudonym_key(path: Path) -> bytes:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except FileExistsError:
         return _read_key(path)
+    except OSError as error:
+        raise _closed(path, error) from error
     key = secrets.token_bytes(_KEY_BYTES)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(key)
@@ -39,13 +41,21 @@ def pseudonym_key(path: Path) -> bytes:
 
 def _read_key(path: Path) -> bytes:
     latest = time.monotonic() + _ANOTHER_PROCESS_WRITES_IT_S
-    while len(key := path.read_bytes()) < _KEY_BYTES and time.monotonic() < latest:
-        time.sleep(0.02)
+    try:
+        while len(key := path.read_bytes()) < _KEY_BYTES and time.monotonic() < latest:
+            time.sleep(0.02)
+    except OSError as error:
+        raise _closed(path, error) from error
     if len(key) != _KEY_BYTES:
         raise KnownError(
             "the key of the pseudonyms is damaged", str(path), "restore it from a backup of the data folder"
         )
     return key
+
+
+def _closed(path: Path, error: OSError) -> KnownError:
+    what = f"the key of the pseudonyms cannot be opened ({error.strerror})"
+    return KnownError(what, str(path), "give this user the right to it, or choose another data folder")
 
 
 def pseudonym_of(key: bytes, patient: str, issuer: str = "") -> str:
