@@ -42,7 +42,7 @@ from models.localiser.weights import ARCHITECTURE, new_nets, write_localiser
 from vfscreen.model_files import ModelCard, ModelKind, TrainingData
 from vfscreen.volume import Volume
 
-NAME = "localiser-2"
+NAME = "localiser-3"
 """The id of what this recipe makes; a changed recipe gets a new one."""
 
 VARIANTS = 12
