@@ -16,6 +16,11 @@ def main() -> int:
         from models.train import main as train
 
         return train()
+    if not arguments:  # the icon's way: what the commands import would double the time to the worklist
+        from ui.console import ended
+        from ui.window_command import open_window
+
+        return ended(lambda: open_window(None))
     from ui.commands import run
 
     return run(arguments)

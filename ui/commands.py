@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +12,16 @@ import typer
 
 from db.backup import restore as restore_store
 from ui.composition import models_in_use, open_house, shelf_in
-from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, displayless, exit_code, note, progress_shown
+from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, displayless, ended, note, progress_shown
 from ui.demo_command import headless_demo, import_demo
 from ui.doctor_command import examine
-from ui.engine_client import EngineBug, ModelChoice
+from ui.engine_client import ModelChoice
 from ui.retrain_command import retrain_now
 from ui.screen_command import JsonLines, print_screening, screen_paths
+from ui.window_command import open_window
 from vfscreen import NOTICE
 from vfscreen.data_folder import VARIABLE, data_folder
-from vfscreen.errors import KnownError, NoDisplay
+from vfscreen.errors import KnownError
 from vfscreen.export.readings_csv import export_readings_csv
 from vfscreen.importing import ImportKind, import_paths
 from vfscreen.intake import pseudonym_key
@@ -54,36 +54,22 @@ Paths = Annotated[list[Path], typer.Argument(help="Files or folders.")]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs the command that the arguments name; a named failure is one line on stderr and exit code 1 or 3."""
-    try:
+    """Runs the command that the arguments name and returns its exit code: 1 or 3 for a named failure."""
+
+    def work() -> int:
         app(list(arguments), prog_name="vfscreen")
-    except KnownError as error:
-        complain(error)
-        return exit_code(error)
-    except EngineBug as bug:
-        note("something of ours broke in a child process; what is stored is safe. The report:")
-        print(bug, file=sys.stderr)
-        return NAMED_FAILURE
-    return DONE
+        return DONE
+
+    return ended(work)
 
 
 @app.callback(invoke_without_command=True)
 def desktop(context: typer.Context, data: Data = None) -> None:
     """Without a command: opens the reading room."""
     if context.invoked_subcommand is None:
-        _open_window(data)
-    elif data is not None:
+        raise typer.Exit(open_window(data))
+    if data is not None:
         os.environ[VARIABLE] = str(data)  # `vfscreen --data DIR command` means what it says
-
-
-def _open_window(data: Path | None, series_id: str | None = None) -> None:
-    if displayless():
-        raise NoDisplay(
-            "there is no display", "this session", "use the commands: vfscreen demo --headless --out out"
-        )
-    from ui.app import main as open_window  # a command that shows no window does not load Qt
-
-    raise typer.Exit(open_window(data_folder(data), open_series=series_id))
 
 
 @app.command()
@@ -104,7 +90,7 @@ def demo(
     house = open_house(data_folder(data))
     with house.store:
         series_id = import_demo(house)
-    _open_window(data, series_id)
+    raise typer.Exit(open_window(data, series_id))
 
 
 @app.command("import")

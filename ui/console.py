@@ -10,10 +10,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as RichProgress
-
+from ui.engine_client import EngineBug
 from vfscreen.errors import KnownError, RefusedInput
 from vfscreen.ports import Progress
 
@@ -27,6 +24,19 @@ def complain(error: KnownError) -> None:
     """Prints a named failure as one line: `vfscreen: WHAT: WHERE: WHAT TO DO`."""
     line = f"vfscreen: {error.what}: {error.where}: {error.todo}"
     print(" ".join(line.split()), file=sys.stderr, flush=True)
+
+
+def ended(work: Callable[[], int]) -> int:
+    """Does the work of a command and returns its exit code; a named failure is one line on stderr."""
+    try:
+        return work()
+    except KnownError as error:
+        complain(error)
+        return exit_code(error)
+    except EngineBug as bug:
+        note("something of ours broke in a child process; what is stored is safe. The report:")
+        print(bug, file=sys.stderr)
+        return NAMED_FAILURE
 
 
 def displayless() -> bool:
@@ -49,6 +59,10 @@ def exit_code(error: KnownError) -> int:
 def progress_shown(what: str) -> Iterator[Progress]:
     """Shows progress on stderr: a bar on a terminal, a line for each new stage elsewhere."""
     if sys.stderr.isatty():
+        from rich.console import Console  # only where somebody watches: the window starts without it
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
         with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=1.0)

@@ -20,9 +20,15 @@ from numpy.typing import NDArray
 
 from ui.child_process import ChildProcess, Json, own_command
 from vfscreen.errors import EngineDied
-from vfscreen.findings import Screening, Suggestion, Vertebra
+from vfscreen.findings import Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.ports import Progress
-from vfscreen.wire import error_from_wire, screening_from_wire, suggestion_from_wire, vertebra_to_wire
+from vfscreen.wire import (
+    error_from_wire,
+    facts_to_wire,
+    screening_from_wire,
+    suggestion_from_wire,
+    vertebra_to_wire,
+)
 
 
 class EngineBug(Exception):
@@ -80,12 +86,13 @@ class EngineClient:
         path: Path,
         *,
         files: Sequence[Path] = (),
+        facts: SeriesFacts | None = None,
         models: ModelChoice = BUNDLED,
         on_progress: Progress = _silent,
         urgent: bool = False,
     ) -> Future[Screening]:
-        """Screens one study; `files`, if given, are the slices of the one series in a folder that is meant."""
-        message = {"verb": "screen", **_source(path, files), **_models(models)}
+        """Screens one study; `files` and `facts`, if given, are those of a series that was taken in."""
+        message = {"verb": "screen", **_source(path, files, facts), **_models(models)}
         return self._ask(message, screening_from_wire, on_progress, urgent)
 
     def grade(
@@ -94,13 +101,14 @@ class EngineClient:
         vertebrae: Sequence[Vertebra],
         *,
         files: Sequence[Path] = (),
+        facts: SeriesFacts | None = None,
         models: ModelChoice = BUNDLED,
         urgent: bool = True,
     ) -> Future[list[Suggestion | None]]:
         """Grades bodies whose points are known, in their order; None for those without points."""
         message = {
             "verb": "grade",
-            **_source(path, files),
+            **_source(path, files, facts),
             **_models(models),
             "vertebrae": [vertebra_to_wire(body) for body in vertebrae],
         }
@@ -112,12 +120,13 @@ class EngineClient:
         vertebrae: Sequence[Vertebra],
         *,
         files: Sequence[Path] = (),
+        facts: SeriesFacts | None = None,
         models: ModelChoice = BUNDLED,
     ) -> Future[list[NDArray[np.float32] | None]]:
         """Returns the (128,) embedding of each body, None for those without points."""
         message = {
             "verb": "embed",
-            **_source(path, files),
+            **_source(path, files, facts),
             **_models(models),
             "vertebrae": [vertebra_to_wire(body) for body in vertebrae],
         }
@@ -244,8 +253,14 @@ def engine_died(where: str, tail: str) -> EngineDied:
     return error
 
 
-def _source(path: Path, files: Sequence[Path]) -> Json:
-    return {"path": str(path), "files": [str(file) for file in files]}
+def _source(path: Path, files: Sequence[Path], facts: SeriesFacts | None) -> Json:
+    if files and facts is None:
+        raise ValueError("files are read again only with the facts that they had")
+    return {
+        "path": str(path),
+        "files": [str(file) for file in files],
+        "facts": None if facts is None else facts_to_wire(facts),
+    }
 
 
 def _models(models: ModelChoice) -> Json:

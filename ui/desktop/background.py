@@ -83,7 +83,7 @@ class VolumeShelf:
     def _rebuild(self, case: Case) -> None:
         from vfscreen.intake import read_files  # DICOM and its decoders: only where they are needed
 
-        made = self._parts.cache.open(case.series_id, lambda: read_files(case.files).volume)
+        made = self._parts.cache.open(case.series_id, lambda: read_files(case.files, case.facts).volume)
         if made is not None:
             volume = made.volume()
             self._courier.post(lambda: self._came(case.series_id, volume))
@@ -156,7 +156,9 @@ class ScreeningQueue:
 
         told("starting", 0.0)
         models = ModelChoice(localiser.model.weights, grader.model.weights)
-        asked = self._engine.screen(case.source, files=case.files, models=models, on_progress=told)
+        asked = self._engine.screen(
+            case.source, files=case.files, facts=case.facts, models=models, on_progress=told
+        )
         names = {"localiser": localiser.model.card.id, "grader": grader.model.card.id}
         asked.add_done_callback(lambda done: self._courier.post(lambda: self._answered(case, names, done)))
 
