@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor
 
-from models.losses import collapse_level, has_collapsed, supcon
+from models.losses import collapse_level, has_collapsed, ordinal_supcon, supcon
 
 
 def naive(features: Tensor, labels: list[int], temperature: float) -> float:
@@ -24,6 +24,20 @@ def naive(features: Tensor, labels: list[int], temperature: float) -> float:
         everyone = sum(math.exp(float(anchor @ z[a]) / temperature) for a in range(len(z)) if a != i)
         likelihoods = [math.log(math.exp(float(anchor @ z[p]) / temperature) / everyone) for p in positives]
         terms.append(-sum(likelihoods) / len(positives))
+    return sum(terms) / len(terms) if terms else 0.0
+
+
+def naive_ordinal(features: Tensor, grades: list[float], temperature: float, reach: float) -> float:
+    z = [row / row.norm() for row in features.double()]
+    terms = []
+    for i, anchor in enumerate(z):
+        others = [p for p in range(len(z)) if p != i]
+        if not any(grades[p] == grades[i] for p in others):
+            continue
+        everyone = sum(math.exp(float(anchor @ z[a]) / temperature) for a in others)
+        pulls = [math.exp(-abs(grades[p] - grades[i]) / reach) for p in others]
+        said = [math.log(math.exp(float(anchor @ z[p]) / temperature) / everyone) for p in others]
+        terms.append(-sum(pull * word for pull, word in zip(pulls, said, strict=True)) / sum(pulls))
     return sum(terms) / len(terms) if terms else 0.0
 
 
@@ -96,6 +110,93 @@ def test_without_any_positive_there_is_no_loss() -> None:
     assert float(loss.detach()) == 0.0
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    grades=st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0]), min_size=1, max_size=12),
+    temperature=st.sampled_from([0.07, 0.1, 0.5]),
+    reach=st.sampled_from([0.2, 0.5, 2.0]),
+    seed=st.integers(0, 99),
+)
+def test_the_ordinal_loss_is_the_sum_over_weighted_pairs(
+    grades: list[float], temperature: float, reach: float, seed: int
+) -> None:
+    features = some_features(len(grades), seed)
+    loss = ordinal_supcon(features, torch.tensor(grades), temperature, reach)
+    assert float(loss) == pytest.approx(naive_ordinal(features, grades, temperature, reach), abs=1e-4)
+
+
+def test_with_no_reach_the_ordinal_loss_is_the_plain_one() -> None:
+    features, grades = some_features(20), torch.arange(20) % 4
+    assert float(ordinal_supcon(features, grades, 0.07, 1e-3)) == pytest.approx(
+        float(supcon(features, grades, 0.07)), rel=1e-6
+    )
+
+
+def test_the_gradient_of_the_ordinal_loss_is_right() -> None:
+    features = some_features(7, width=5).double().requires_grad_()
+    grades = torch.tensor([0.0, 0.0, 1.0, 2.0, 2.0, 3.0, 0.5])
+    assert torch.autograd.gradcheck(lambda z: ordinal_supcon(z, grades, 0.3, 0.7), (features,))
+
+
+def test_at_its_minimum_the_farther_grade_lies_farther() -> None:
+    grades = torch.arange(16) % 4
+    features = some_features(16).requires_grad_()
+    optimiser = torch.optim.Adam([features], 0.05)
+    for _ in range(200):
+        optimiser.zero_grad()
+        torch.autograd.backward(ordinal_supcon(features, grades, 0.1, 0.5))
+        optimiser.step()
+    z = torch.nn.functional.normalize(features.detach(), dim=1)
+    middle = torch.stack([z[grades == grade].mean(0) for grade in range(4)])
+    alike = middle @ middle.T
+    assert float(alike[1, 1]) > float(alike[1, 2]) > float(alike[1, 3])
+    assert float(alike[0, 1]) > float(alike[0, 2]) > float(alike[0, 3])
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_the_ordinal_loss_keeps_its_value_in_half_precision(precision: torch.dtype) -> None:
+    features = some_features(16).to(precision).requires_grad_()
+    grades = torch.arange(16) % 4
+    loss = ordinal_supcon(features, grades, 0.07)
+    loss.backward()
+    assert features.grad is not None and bool(features.grad.isfinite().all())
+    expected = naive_ordinal(features.detach().float(), [float(one) for one in grades], 0.07, 0.5)
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("grades", [[], [2], [0, 1, 2, 3]])
+def test_without_any_positive_the_ordinal_loss_is_nothing(grades: list[int]) -> None:
+    features = some_features(len(grades)).requires_grad_()
+    loss = ordinal_supcon(features, torch.tensor(grades, dtype=torch.long))
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+    assert features.grad is not None and not bool(features.grad.any())
+
+
+def test_the_ordinal_loss_of_one_grade_alone_is_the_plain_one() -> None:
+    features, grades = some_features(6), torch.full((6,), 2)
+    assert float(ordinal_supcon(features, grades)) == pytest.approx(float(supcon(features, grades)), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-4, 1e30])
+def test_how_long_the_features_are_changes_nothing(size: float) -> None:
+    features, labels = some_features(8), torch.arange(8) % 3
+    stretched = (features * size).requires_grad_()
+    loss = supcon(stretched, labels)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(float(supcon(features, labels)), rel=1e-4)
+    assert stretched.grad is not None and bool(stretched.grad.isfinite().all())
+
+
+def test_the_largest_and_smallest_half_numbers_are_taken() -> None:
+    rows = torch.tensor([[65504.0, 65504.0], [6e-8, -6e-8], [1.0, 0.5], [0.0, 0.0]]).half().requires_grad_()
+    loss = supcon(rows, torch.tensor([0, 1, 0, 1]))
+    loss.backward()
+    assert bool(loss.isfinite())
+    assert rows.grad is not None and bool(rows.grad[[0, 2, 3]].isfinite().all())
+    assert not bool(rows.grad[3].any())
+
+
 def test_an_anchor_without_positive_is_left_out_of_the_mean() -> None:
     features = some_features(5)
     labels = torch.tensor([0, 0, 1, 1, 2])
@@ -119,6 +220,8 @@ def test_wrong_shapes_and_temperatures_are_refused() -> None:
         supcon(some_features(4), torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="positive"):
         supcon(some_features(4), torch.zeros(4, dtype=torch.long), 0.0)
+    with pytest.raises(ValueError, match="reach"):
+        ordinal_supcon(some_features(4), torch.zeros(4, dtype=torch.long), 0.1, 0.0)
 
 
 def test_the_alarm_rings_when_all_embeddings_are_one() -> None:
@@ -127,6 +230,9 @@ def test_the_alarm_rings_when_all_embeddings_are_one() -> None:
     loss = float(supcon(collapsed, labels))
     assert loss == pytest.approx(collapse_level(24), rel=1e-3)
     assert has_collapsed(collapsed, loss)
+    ordinal = float(ordinal_supcon(collapsed, labels))
+    assert ordinal == pytest.approx(collapse_level(24), rel=1e-3)
+    assert has_collapsed(collapsed, ordinal)
 
 
 def test_the_alarm_is_silent_on_features_that_differ() -> None:
