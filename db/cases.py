@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.codec import facts_of, finding_of, vertebra_of
 from db.geometry import present_bodies
 from db.people import reader_id
-from db.readings import heads_of_series, is_head, is_said, is_settled, revealed
+from db.readings import heads_of_series, is_head, is_said, is_settled
 from db.schema import (
     BodyRow,
     GeometryRow,
@@ -27,9 +27,10 @@ from db.schema import (
 )  # fmt: skip
 from db.screenings import last_screening
 from db.series import series_row
+from db.shown import order_known, revealed
 from vfscreen.anatomy import ASSESSED, Level
 from vfscreen.cases import Body, Case, CaseRow, CaseState
-from vfscreen.findings import Finding, Mode, Phase
+from vfscreen.findings import Finding, Mode, Phase, Refusal
 
 SUGGESTED_FROM = 0.5
 """A level is listed as suggested where P(grade >= 2) reaches this."""
@@ -125,7 +126,12 @@ def _gradable_levels(session: Session) -> dict[str, dict[str, Level]]:
             GeometryRow,
             (GeometryRow.body_id == BodyRow.id) & (GeometryRow.version == BodyRow.present_version),
         )
-        .where(BodyRow.gone_at.is_(None), GeometryRow.whole, GeometryRow.level.in_(ASSESSED))
+        .where(
+            BodyRow.gone_at.is_(None),
+            ~GeometryRow.removed,
+            GeometryRow.whole,
+            GeometryRow.level.in_(ASSESSED),
+        )
     )
     found: dict[str, dict[str, Level]] = defaultdict(dict)
     for series_id, body_id, level in session.execute(wanted):
@@ -175,7 +181,10 @@ def _thoughts(session: Session, screenings: dict[str, _Screened]) -> dict[str, l
             (GeometryRow.body_id == BodyRow.id) & (GeometryRow.version == BodyRow.present_version),
         )
         .where(
-            PredictionRow.id.in_(newest), BodyRow.gone_at.is_(None), PredictionRow.probability_2.is_not(None)
+            PredictionRow.id.in_(newest),
+            BodyRow.gone_at.is_(None),
+            ~GeometryRow.removed,
+            PredictionRow.probability_2.is_not(None),
         )
     )
     found: dict[str, list[_Thought]] = defaultdict(list)
@@ -243,13 +252,15 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
         facts=facts_of(row.facts),
         warnings=_together(row.warnings, screening.warnings if screening else []),
         bodies=tuple(
-            Body(body.id, geometry.version, geometry.source, vertebra_of(geometry))
+            Body(body.id, geometry.version, geometry.source, vertebra_of(geometry), geometry.who)
             for body, geometry in pairs
         ),
         findings={} if grader is None else findings(session, series_id, grader),
         readings=first | final,
         first_readings=first,
         revealed_at=None if number is None else revealed(session, series_id, number),
+        order_known=order_known(session, series_id, number),
+        refusals=() if screening is None else tuple(Refusal(**refusal) for refusal in screening.refusals),
     )
 
 

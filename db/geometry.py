@@ -9,11 +9,8 @@ from uuid import uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.audit import record
 from db.codec import geometry_values
-from db.people import new_act
-from db.schema import ActKind, BodyRow, GeometryRow, ReadingRow
-from db.series import series_row
+from db.schema import BodyRow, GeometryRow, ReadingRow
 from vfscreen.cases import GeometrySource
 from vfscreen.errors import NoSuchThing
 from vfscreen.findings import Vertebra
@@ -29,28 +26,6 @@ def body_row(session: Session, body_id: str) -> BodyRow:
     if row is None:
         raise NoSuchThing("There is no such vertebra", body_id, "Open the case again.")
     return row
-
-
-def add_geometry(
-    session: Session, body_id: str, vertebra: Vertebra, source: GeometrySource, who: str, now: datetime
-) -> int:
-    """Adds a version and shows it from now on; by a reader it is an act that can be undone."""
-    body = body_row(session, body_id)
-    act_id = new_act(session, who, ActKind.DO, now).id if source is GeometrySource.READER else None
-    version = append_version(session, body, vertebra, source, who, now, act_id=act_id)
-    record(session, now, who, "geometry added", body_id, {"version": version, "source": source})
-    return version
-
-
-def add_body(
-    session: Session, series_id: str, vertebra: Vertebra, source: GeometrySource, who: str, now: datetime
-) -> str:
-    """Adds a body with its first version; by a reader it is an act that can be undone."""
-    series_row(session, series_id)
-    act_id = new_act(session, who, ActKind.DO, now).id if source is GeometrySource.READER else None
-    body = insert_body(session, series_id, vertebra, source, who, now, act_id=act_id)
-    record(session, now, who, "body added", body.id, {"series": series_id, "source": source})
-    return body.id
 
 
 def insert_body(
@@ -85,8 +60,9 @@ def append_version(
     *,
     act_id: int | None = None,
     shown: bool = True,
+    removed: bool = False,
 ) -> int:
-    """Adds the next version; the body shows it unless `shown` is false."""
+    """Adds the next version; the body shows it unless `shown` is false. `removed` says that it is no vertebra."""
     newest = session.scalar(select(func.max(GeometryRow.version)).where(GeometryRow.body_id == body.id)) or 0
     session.add(
         GeometryRow(
@@ -97,6 +73,7 @@ def append_version(
             time=now,
             replaces=body.present_version,
             act_id=act_id,
+            removed=removed,
             **geometry_values(vertebra),
         )
     )
@@ -109,7 +86,7 @@ def append_version(
 def present_bodies(
     session: Session, series_id: str, *, gone_too: bool = False
 ) -> list[tuple[BodyRow, GeometryRow]]:
-    """Returns the bodies of a series with the geometry that is shown, in no order."""
+    """Returns the bodies of a series with the geometry that is shown, in no order; `gone_too` adds the rest."""
     wanted = (
         select(BodyRow, GeometryRow)
         .join(
@@ -119,7 +96,7 @@ def present_bodies(
         .where(BodyRow.series_id == series_id)
     )
     if not gone_too:
-        wanted = wanted.where(BodyRow.gone_at.is_(None))
+        wanted = wanted.where(BodyRow.gone_at.is_(None), ~GeometryRow.removed)
     return list(session.execute(wanted))
 
 

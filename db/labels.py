@@ -21,7 +21,8 @@ def labelled_bodies(session: Session) -> list[LabelledBody]:
     """Returns every body with a grade in an unsuperseded first reading, of both modes and all readers.
 
     Withdrawn readings, bodies that could not be graded, and other deformities without a grade are left out: none of
-    them is a grade 0. Where readers saw different geometry, that of the newest reading stands.
+    them is a grade 0. So are bodies that a reader took away as no vertebra. Where readers saw different geometry, that
+    of the newest reading stands.
     """
     readings = _graded_first_readings(session)
     places = _places(session)
@@ -32,7 +33,10 @@ def labelled_bodies(session: Session) -> list[LabelledBody]:
             (vertebra_of(geometry) for _, geometry in present_bodies(session, series_id)),
             key=lambda vertebra: (vertebra.level.rank, -float(vertebra.centre_lps_mm[2])),
         )
+        ids = {vertebra.body_id for vertebra in shown}
         for body_id, said in by_body.items():
+            if body_id not in ids:
+                continue  # its reader took it away: it is no vertebra
             found.append(
                 LabelledBody(
                     body_id=body_id,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from db.audit import record, record_reading
+from db.audit import record_reading
 from db.codec import ANSWER_COLUMNS, reading_of
 from db.geometry import body_row
-from db.people import new_act, reader_id, reader_row
+from db.people import new_act, reader_id
 from db.schema import (
     ActKind,
     ActRow,
@@ -20,13 +20,12 @@ from db.schema import (
     PatientRow,
     ReaderRow,
     ReadingRow,
-    RevealRow,
     SeriesRow,
     StudyRow,
 )  # fmt: skip
-from db.series import series_row
+from db.shown import order_known, revealed
 from vfscreen.errors import NoSuchThing, StaleCase
-from vfscreen.findings import Mode, Phase, Reading
+from vfscreen.findings import Phase, Reading
 from vfscreen.reading import check_reading, is_withdrawn
 
 
@@ -50,12 +49,26 @@ def is_said() -> ColumnElement[bool]:
     return is_settled() | ReadingRow.flag | (ReadingRow.note != "")
 
 
+def is_read(session: Session, body_id: str) -> bool:
+    """Says whether a reading of a body stands, whoever gave it."""
+    return bool(session.scalar(_standing(body_id)))
+
+
+def read_by_others(session: Session, body_id: str, reader: int) -> bool:
+    """Says whether a reading of a body stands that another reader gave."""
+    return bool(session.scalar(_standing(body_id).where(ReadingRow.reader_id != reader)))
+
+
+def _standing(body_id: str) -> Select[int]:
+    return select(func.count()).where(ReadingRow.body_id == body_id, is_head(), is_said())
+
+
 def store(session: Session, readings: Sequence[Reading], now: datetime) -> list[Reading]:
     """Appends the readings of one key press (several for "all remaining normal") as one act.
 
     Raises:
         NoSuchThing: a body or geometry version that is not there.
-        StaleCase: a phase that contradicts what this reader was shown.
+        StaleCase: it contradicts what this reader was shown, or the body was called none since.
         ValueError: a reading that contradicts itself, or readings of several readers.
     """
     if len({reading.reader for reading in readings}) != 1:
@@ -67,6 +80,7 @@ def store(session: Session, readings: Sequence[Reading], now: datetime) -> list[
 def _append(session: Session, reading: Reading, act: ActRow) -> Reading:
     check_reading(reading)
     body = body_row(session, reading.body_id)
+    _check_is_shown(session, body)
     if session.get(GeometryRow, (body.id, reading.geometry_version)) is None:
         raise NoSuchThing(
             "This vertebra has no such geometry",
@@ -75,6 +89,7 @@ def _append(session: Session, reading: Reading, act: ActRow) -> Reading:
         )
     revealed_at = revealed(session, body.series_id, act.reader_id)
     _check_phase(session, reading, revealed_at)
+    _check_order(session, reading, body.series_id, act.reader_id)
     last = head(session, act.reader_id, body.id, reading.phase)
     body.gone_at = None  # what somebody reads is shown
     values = {name: getattr(reading, name) for name in ANSWER_COLUMNS}
@@ -110,6 +125,24 @@ def _check_phase(session: Session, reading: Reading, revealed_at: datetime | Non
     )
 
 
+def _check_is_shown(session: Session, body: BodyRow) -> None:
+    if session.get_one(GeometryRow, (body.id, body.present_version)).removed:
+        raise StaleCase(
+            "Somebody took this vertebra away since it was shown",
+            body.id,
+            "Open the case again.",
+        )
+
+
+def _check_order(session: Session, reading: Reading, series_id: str, reader: int) -> None:
+    if not reading.order_known and order_known(session, series_id, reader):
+        raise StaleCase(
+            "This cannot be a read in unknown order, the worklist by suspicion was already shown",
+            reading.body_id,
+            "Open the case again, then grade.",
+        )
+
+
 def head(session: Session, reader: int, body_id: str, phase: Phase) -> ReadingRow | None:
     """Returns a reader's last reading of a body in a phase, withdrawn or not."""
     mine = (ReadingRow.reader_id == reader, ReadingRow.body_id == body_id, ReadingRow.phase == phase)
@@ -124,24 +157,6 @@ def present(session: Session, reader: int, body_id: str, name: str) -> Reading |
         if reading is not None and not is_withdrawn(reading):
             return reading
     return None
-
-
-def reveal(session: Session, series_id: str, reader: str, mode: Mode, now: datetime) -> datetime:
-    """Records that the opinion on a case was shown; the first time counts."""
-    series_row(session, series_id)
-    number = reader_row(session, reader, now).id
-    earlier = revealed(session, series_id, number)
-    if earlier is not None:
-        return earlier
-    session.add(RevealRow(series_id=series_id, reader_id=number, mode=mode, time=now))
-    record(session, now, reader, "opinion shown", series_id, {"mode": mode})
-    return now
-
-
-def revealed(session: Session, series_id: str, reader: int) -> datetime | None:
-    """Returns when the opinion on a series was first shown to a reader."""
-    row = session.get(RevealRow, (series_id, reader))
-    return None if row is None else row.time
 
 
 def heads_of_series(session: Session, series_id: str, reader: str) -> list[Reading]:
@@ -167,15 +182,14 @@ def graded_since(session: Session, reader: str, since: datetime) -> int:
 
 
 def every_reading(session: Session) -> list[tuple[str, str, str, Reading]]:
-    """Returns (series id, pseudonym, level, reading) of every reading ever stored, oldest first."""
+    """Returns (series id, pseudonym, level as it is named now, reading) of every reading ever stored, oldest first."""
     wanted = (
         select(ReadingRow, ReaderRow.name, GeometryRow.level, SeriesRow.id, PatientRow.pseudonym)
         .join(ReaderRow, ReaderRow.id == ReadingRow.reader_id)
         .join(BodyRow, BodyRow.id == ReadingRow.body_id)
         .join(
             GeometryRow,
-            (GeometryRow.body_id == ReadingRow.body_id)
-            & (GeometryRow.version == ReadingRow.geometry_version),
+            (GeometryRow.body_id == ReadingRow.body_id) & (GeometryRow.version == BodyRow.present_version),
         )
         .join(SeriesRow, SeriesRow.id == BodyRow.series_id)
         .join(StudyRow, StudyRow.id == SeriesRow.study_id)

@@ -1,4 +1,4 @@
-"""The tables. Readings, acts, reveals and events are append-only; triggers in the migrations guard them."""
+"""The tables. Readings, acts, what was shown and events are append-only; triggers in the migrations guard them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -24,7 +25,7 @@ from vfscreen.cases import GeometrySource, Split
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase
 from vfscreen.genant import ReadGrade, Reference, Shape
 
-SCHEMA_NUMBER = 1
+SCHEMA_NUMBER = 2
 """Stands in the file; a file with a greater number was written by a newer vfscreen."""
 
 
@@ -98,7 +99,10 @@ class BodyRow(Base):
 
 
 class GeometryRow(Base):
-    """One version of a body's points and level; `replaces` is the one shown before it. Units: mm. Frame: LPS."""
+    """One version of a body's points and level; `replaces` is the one shown before it. Units: mm. Frame: LPS.
+
+    `removed` says that the reader who made this version calls the body no vertebra; it is not shown then.
+    """
 
     __tablename__ = "geometry"
     body_id: Mapped[str] = mapped_column(ForeignKey("body.id"), primary_key=True)
@@ -118,6 +122,7 @@ class GeometryRow(Base):
     time: Mapped[datetime] = mapped_column(UtcTime)
     replaces: Mapped[int | None]
     act_id: Mapped[int | None] = mapped_column(ForeignKey("act.id"), index=True)
+    removed: Mapped[bool] = mapped_column(default=False, server_default=text("0"))
 
 
 class ScreeningRow(Base):
@@ -223,6 +228,15 @@ class RevealRow(Base):
     series_id: Mapped[str] = mapped_column(ForeignKey("series.id"), primary_key=True)
     reader_id: Mapped[int] = mapped_column(ForeignKey("reader.id"), primary_key=True)
     mode: Mapped[Mode] = mapped_column(words(Mode))
+    time: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class OrderShownRow(Base):
+    """When a reader first saw a series in a worklist ordered by suspicion."""
+
+    __tablename__ = "order_shown"
+    series_id: Mapped[str] = mapped_column(ForeignKey("series.id"), primary_key=True)
+    reader_id: Mapped[int] = mapped_column(ForeignKey("reader.id"), primary_key=True)
     time: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -93,7 +93,9 @@ def _version_for(
     may_show = _WEIGHT[source] >= _WEIGHT[shown.source]
     values = geometry_values(vertebra)
     versions = session.scalars(
-        select(GeometryRow).where(GeometryRow.body_id == body.id).order_by(GeometryRow.version.desc())
+        select(GeometryRow)
+        .where(GeometryRow.body_id == body.id, ~GeometryRow.removed)
+        .order_by(GeometryRow.version.desc())
     )
     for row in versions:
         if all(getattr(row, name) == value for name, value in values.items()):

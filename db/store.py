@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +12,24 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db import audit, backup, cases, checks, geometry, labels, ledger, readings, screenings, series, undo
+from db import (
+    audit,
+    backup,
+    cases,
+    checks,
+    edits,
+    labels,
+    ledger,
+    readings,
+    screenings,
+    series,
+    shown,
+    undo,
+)  # fmt: skip
 from db.faults import faults_named
 from db.opening import OpenFile, open_file, raw_connection
 from vfscreen.cases import (
+    BodyEdit,
     Case,
     CaseRow,
     Event,
@@ -145,15 +159,15 @@ class Store:
         with self._reading() as session:
             return cases.case(session, series_id, reader, model)
 
-    def add_geometry(self, body_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> int:
-        """Adds a geometry version to a body and returns its number; the old one stays."""
-        with self._writing() as session:
-            return geometry.add_geometry(session, body_id, vertebra, source, who, self._clock())
+    def edit_bodies(self, series_id: str, edit: BodyEdit, who: str) -> tuple[str, ...]:
+        """Changes names and points, adds and takes away bodies: one act, one undo; returns the ids of those added.
 
-    def add_body(self, series_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> str:
-        """Adds a body that was missed and returns its id."""
+        Raises:
+            StaleCase: a body was changed since it was shown.
+            ReadByOthers: a body that another reader graded is called none.
+        """
         with self._writing() as session:
-            return geometry.add_body(session, series_id, vertebra, source, who, self._clock())
+            return edits.edit_bodies(session, series_id, edit, who, self._clock())
 
     # ---- readings
 
@@ -161,7 +175,7 @@ class Store:
         """Appends a reading, superseding this reader's present one of the same body and phase; returns it with its id.
 
         Raises:
-            StaleCase: its phase contradicts what this reader was shown; open the case again and say it anew.
+            StaleCase: it contradicts what this reader was shown; open the case again and say it anew.
         """
         return self.store_readings([reading])[0]
 
@@ -173,7 +187,15 @@ class Store:
     def reveal(self, series_id: str, reader: str, mode: Mode) -> datetime:
         """Records that the program's opinion on this case was shown to the reader; returns when it first was."""
         with self._writing() as session:
-            return readings.reveal(session, series_id, reader, mode, self._clock())
+            return shown.reveal(session, series_id, reader, mode, self._clock())
+
+    def show_order(self, series_ids: Collection[str], reader: str) -> None:
+        """Records that the reader sees these series ordered by suspicion, before the list is drawn."""
+        with self._reading() as session:
+            if not shown.not_in_order_yet(session, series_ids, reader):
+                return  # as nearly always: no write
+        with self._writing() as session:
+            shown.show_order(session, series_ids, reader, self._clock())
 
     def undo(self, reader: str) -> Undone | None:
         """Takes the reader's last act back by a compensating row; None if there is none left.

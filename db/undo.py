@@ -15,8 +15,9 @@ from db.audit import record
 from db.codec import ANSWER_COLUMNS
 from db.geometry import body_row
 from db.people import new_act, reader_id
-from db.readings import head, insert, is_head, is_said, present, revealed
-from db.schema import ActKind, ActRow, BodyRow, GeometryRow, ReadingRow
+from db.readings import head, insert, is_read, present, read_by_others
+from db.schema import ActKind, ActRow, GeometryRow, ReadingRow
+from db.shown import revealed
 from vfscreen.cases import Undone
 from vfscreen.errors import FirstReadLocked
 from vfscreen.findings import Phase
@@ -72,12 +73,17 @@ def _is_undone() -> ColumnElement[bool]:
 def _move(session: Session, target: ActRow, reader: str, kind: ActKind, now: datetime) -> Undone:
     act = new_act(session, reader, kind, now, target)
     rows = session.scalars(select(ReadingRow).where(ReadingRow.act_id == target.id).order_by(ReadingRow.id))
-    body_ids = [_move_reading(session, row, act, reader, now) for row in rows.all()]
-    versions = session.scalars(select(GeometryRow).where(GeometryRow.act_id == target.id))
-    body_ids += [_move_geometry(session, row, act, now) for row in versions.all()]
-    first = body_row(session, body_ids[0])
+    read = [_move_reading(session, row, act, reader, now) for row in rows.all()]
+    versions = select(GeometryRow).where(GeometryRow.act_id == target.id).order_by(GeometryRow.body_id)
+    edited = [_move_geometry(session, row, act, now) for row in session.scalars(versions).all()]
+    first = body_row(session, (*read, *edited)[0])
     record(session, now, reader, str(kind), first.id, {"act": target.id})
-    return Undone(first.series_id, first.id, present(session, target.reader_id, first.id, reader))
+    return Undone(
+        first.series_id,
+        first.id,
+        present(session, target.reader_id, first.id, reader),
+        edited=frozenset(edited),
+    )
 
 
 def _move_reading(session: Session, done: ReadingRow, act: ActRow, reader: str, now: datetime) -> str:
@@ -121,19 +127,14 @@ def _move_geometry(session: Session, done: GeometryRow, act: ActRow, now: dateti
     if done.replaces is None:
         if act.kind is ActKind.REDO:
             body.gone_at = None
-        elif not _stands_for_others(session, body):
+        elif body.present_version == done.version and not is_read(session, body.id):
             body.gone_at = now
         return body.id
     before, after = (
         (done.version, done.replaces) if act.kind is ActKind.UNDO else (done.replaces, done.version)
     )
-    if body.present_version == before:
+    taken_away = done.removed and act.kind is ActKind.REDO
+    kept = taken_away and read_by_others(session, body.id, act.reader_id)
+    if body.present_version == before and not kept:
         body.present_version = after
     return body.id
-
-
-def _stands_for_others(session: Session, body: BodyRow) -> bool:
-    """Says whether a reading of a body stands, or somebody moved it after it was added."""
-    moved = select(func.max(GeometryRow.version)).where(GeometryRow.body_id == body.id)
-    read = select(func.count()).where(ReadingRow.body_id == body.id, is_head(), is_said())
-    return session.scalar(moved) != 1 or bool(session.scalar(read))

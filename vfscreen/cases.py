@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from vfscreen.findings import Finding, Reading, SeriesFacts, Vertebra
+from vfscreen.findings import Finding, Reading, Refusal, SeriesFacts, Vertebra
 
 
 class Split(StrEnum):
@@ -73,12 +74,13 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body of a series with its present geometry."""
+    """A body of a series with its present geometry, and who (a reader, or a model's id) made that."""
 
     body_id: str
     geometry_version: int
     source: GeometrySource
     vertebra: Vertebra
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Case:
 
     `findings` (by body id) are what the active model said last; `readings` (by body id) the reader's present ones:
     the last unsuperseded, withdrawn ones left out; `first_readings` the last unsuperseded of phase *first*.
+    `order_known`: the reader once saw this case in a worklist ordered by suspicion. `refusals` are the last screening's.
     """
 
     series_id: str
@@ -99,15 +102,33 @@ class Case:
     readings: dict[str, Reading]
     first_readings: dict[str, Reading]
     revealed_at: datetime | None = None
+    order_known: bool = False
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BodyEdit:
+    """What one act of a reader changes in the bodies of a series: new geometry by body id, bodies missed, and ids of
+    bodies that are none. `seen` is the geometry version on the screen of each body changed or removed.
+    """
+
+    changed: Mapping[str, Vertebra] = field(default_factory=dict)
+    added: tuple[Vertebra, ...] = ()
+    removed: tuple[str, ...] = ()
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What an undo (or redo) touched, so that the screen can go back there; `reading` is what stands there now."""
+    """What an undo (or redo) touched, so that the screen can go back there; `reading` is what stands there now.
+
+    `edited` are the bodies whose names or points were changed back, empty if it was a reading.
+    """
 
     series_id: str
     body_id: str
     reading: Reading | None
+    edited: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

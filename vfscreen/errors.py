@@ -109,6 +109,14 @@ class StaleCase(KnownError):
     """The case changed since it was opened: another window showed the opinion, or moved the body."""
 
 
+class PseudonymKeyLost(KnownError):
+    """The key of the pseudonyms is gone, or is not the one that the store's patients were named with."""
+
+
+class ReadByOthers(KnownError):
+    """A vertebra that another reader graded is not taken away."""
+
+
 class FirstReadLocked(KnownError):
     """A first reading stays as it is once the program's opinion was shown."""
 

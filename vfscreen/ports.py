@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from vfscreen.cases import (
+    BodyEdit,
     Case,
     CaseRow,
     Event,
@@ -90,17 +91,19 @@ class CaseStore(Protocol):
     def case(self, series_id: str, reader: str, model: str | None = None) -> Case:
         """Returns everything about one case; raises `NoSuchThing`."""
 
-    def add_geometry(self, body_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> int:
-        """Adds a geometry version to a body and returns its number; the old one stays."""
+    def edit_bodies(self, series_id: str, edit: BodyEdit, who: str) -> tuple[str, ...]:
+        """Changes names and points, adds and takes away bodies: one act, one undo; returns the ids of those added.
 
-    def add_body(self, series_id: str, vertebra: Vertebra, source: GeometrySource, who: str) -> str:
-        """Adds a body that was missed and returns its id."""
+        Raises:
+            StaleCase: a body was changed since it was shown.
+            ReadByOthers: a body that another reader graded is called none.
+        """
 
     def store_reading(self, reading: Reading) -> Reading:
         """Appends a reading, superseding this reader's present one of the same body and phase; returns it with its id.
 
         Raises:
-            StaleCase: its phase contradicts what this reader was shown; open the case again and say it anew.
+            StaleCase: it contradicts what this reader was shown; open the case again and say it anew.
         """
 
     def store_readings(self, several: Sequence[Reading]) -> list[Reading]:
@@ -108,6 +111,9 @@ class CaseStore(Protocol):
 
     def reveal(self, series_id: str, reader: str, mode: Mode) -> datetime:
         """Records that the program's opinion on this case was shown to the reader; returns when it first was."""
+
+    def show_order(self, series_ids: Collection[str], reader: str) -> None:
+        """Records that the reader sees these series ordered by suspicion, before the list is drawn."""
 
     def undo(self, reader: str) -> Undone | None:
         """Takes the reader's last act back by a compensating row; None if there is none left.

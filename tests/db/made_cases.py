@@ -14,7 +14,7 @@ import numpy as np
 from db.opening import FILE_NAME
 from db.store import Store, open_store
 from vfscreen.anatomy import Level, consecutive
-from vfscreen.cases import Case, NewSeries
+from vfscreen.cases import BodyEdit, Case, NewSeries
 from vfscreen.findings import Finding, Mode, Reading, Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.genant import Grade, ReadGrade, Reference, SixPoints, axes_of, heights_of, measure
 from vfscreen.reading import Answer, new_reading
@@ -143,3 +143,29 @@ def say(
     """Stores what a reader says of the body at a place, counted from the head."""
     given = answer if isinstance(answer, Answer) else Answer(answer)
     return store.store_reading(new_reading(case, case.bodies[place], reader, mode, given, datetime.now(UTC)))
+
+
+def move(store: Store, body_id: str, vertebra: Vertebra, who: str) -> int:
+    """Gives a body a new geometry, as a reader who sees it as it is now; returns the version."""
+    series_id, version = _where(store, body_id)
+    store.edit_bodies(series_id, BodyEdit({body_id: vertebra}, seen={body_id: version}), who)
+    return version + 1
+
+
+def add(store: Store, series_id: str, vertebra: Vertebra, who: str) -> str:
+    """Adds a body that the program missed; returns its id."""
+    return store.edit_bodies(series_id, BodyEdit(added=(vertebra,)), who)[0]
+
+
+def take_away(store: Store, body_id: str, who: str) -> None:
+    """Says that a body is no vertebra."""
+    series_id, version = _where(store, body_id)
+    store.edit_bodies(series_id, BodyEdit(removed=(body_id,), seen={body_id: version}), who)
+
+
+def _where(store: Store, body_id: str) -> tuple[str, int]:
+    for row in store.worklist("anybody", Mode.READ):
+        for body in store.case(row.series_id, "anybody").bodies:
+            if body.body_id == body_id:
+                return row.series_id, body.geometry_version
+    raise AssertionError(f"no case shows {body_id}")

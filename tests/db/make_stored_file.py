@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from db.schema import SCHEMA_NUMBER
 from db.store import open_store
-from tests.db.made_cases import Ticking, say, screened_case, vertebra
+from tests.db.made_cases import Ticking, add, move, say, screened_case, take_away, vertebra
 from vfscreen.anatomy import Level
-from vfscreen.cases import GeometrySource, ModelRow, TrainingRun
+from vfscreen.cases import ModelRow, TrainingRun
 from vfscreen.findings import Mode, NotAssessable
 from vfscreen.genant import ReadGrade
 from vfscreen.reading import Answer
@@ -30,8 +30,10 @@ def main() -> None:
         say(store, case, 0, ReadGrade.BORDERLINE)
         say(store, case, 1, Answer(not_assessable=NotAssessable.METAL_OR_CEMENT))
         say(store, store.case(series_id, "M"), 0, ReadGrade.MODERATE, reader="M")
-        store.add_geometry(case.bodies[2].body_id, vertebra(Level.L1, -61.0), GeometrySource.READER, "K")
+        move(store, case.bodies[2].body_id, vertebra(Level.L1, -61.0), "K")
         store.undo("K")
+        take_away(store, add(store, series_id, vertebra(Level.L2, -90.0), "K"), "K")
+        store.show_order([series_id], "K")
         store.reveal(series_id, "K", Mode.SCREEN)
         say(store, store.case(series_id, "K"), 0, ReadGrade.MILD)
         store.add_model(ModelRow("grader-1", "grader", "abc", card={"metrics": {}}))

@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from db.store import Store
-from tests.db.made_cases import say, screened_case, screening, spine, vertebra
+from tests.db.made_cases import add, move, say, screened_case, screening, spine, vertebra
 from vfscreen.anatomy import Level
-from vfscreen.cases import GeometrySource
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase
 from vfscreen.genant import ReadGrade
 from vfscreen.reading import Answer
@@ -71,7 +70,7 @@ def test_a_label_carries_the_geometry_that_was_read_and_where_to_find_the_voxels
     case = store.case(series_id, "K")
     say(store, case, 1, ReadGrade.MILD)
     moved = replace(case.bodies[1].vertebra, level=Level.L1)
-    store.add_geometry(case.bodies[1].body_id, moved, GeometrySource.READER, "M")
+    move(store, case.bodies[1].body_id, moved, "M")
     (body,) = store.labelled_bodies()
     assert (body.vertebra.level, body.series_id, body.pseudonym) == (Level.T12, series_id, "P-one")
     assert (body.source, body.files) == (case.source, case.files)
@@ -81,7 +80,7 @@ def test_where_readers_saw_different_geometry_that_of_the_newest_reading_stands(
     series_id = screened_case(store)
     say(store, store.case(series_id, "K"), 0, ReadGrade.MILD)
     body_id = store.case(series_id, "M").bodies[0].body_id
-    store.add_geometry(body_id, vertebra(Level.T11, 2.0), GeometrySource.READER, "M")
+    move(store, body_id, vertebra(Level.T11, 2.0), "M")
     say(store, store.case(series_id, "M"), 0, ReadGrade.MODERATE, reader="M")
     (body,) = store.labelled_bodies()
     assert body.vertebra.centre_lps_mm[2] == 2.0
@@ -101,7 +100,7 @@ def test_neighbours_are_the_bodies_next_above_and_below(store: Store) -> None:
 
 def test_a_graded_body_that_its_reader_took_back_from_the_case_has_no_neighbours(store: Store) -> None:
     series_id = screened_case(store, count=2)
-    body_id = store.add_body(series_id, vertebra(Level.T10, 30.0), GeometrySource.READER, "K")
+    body_id = add(store, series_id, vertebra(Level.T10, 30.0), "K")
     say(store, store.case(series_id, "K"), 0, ReadGrade.MILD, reader="M")
     store.record_screening(series_id, screening(spine(Level.T11, 2)))
     (body,) = store.labelled_bodies()

@@ -8,7 +8,9 @@ import pytest
 from db.store import Store
 from tests.db.made_cases import (
     SPACING_MM,
+    add,
     finding,
+    move,
     new_series,
     say,
     screened_case,
@@ -17,7 +19,7 @@ from tests.db.made_cases import (
     vertebra,
 )  # fmt: skip
 from vfscreen.anatomy import Level
-from vfscreen.cases import Case, GeometrySource
+from vfscreen.cases import BodyEdit, Case, GeometrySource
 from vfscreen.errors import NoSuchThing
 from vfscreen.findings import Finding, Refusal, Screening, Vertebra
 from vfscreen.genant import ReadGrade
@@ -139,7 +141,7 @@ def test_what_a_reader_corrected_is_not_replaced_by_the_next_screening(store: St
     series_id = screened_case(store)
     body = store.case(series_id, "K").bodies[0]
     renamed = replace(body.vertebra, level=Level.T10)
-    version = store.add_geometry(body.body_id, renamed, GeometrySource.READER, "K")
+    version = move(store, body.body_id, renamed, "K")
     store.record_screening(series_id, screening(spine(Level.T11, 3, x_mm=2.0), grader="grader-2"))
     case = store.case(series_id, "K")
     assert (version, case.bodies[0].geometry_version) == (2, 2)
@@ -150,7 +152,7 @@ def test_what_a_reader_corrected_is_not_replaced_by_the_next_screening(store: St
 
 def test_a_body_that_a_reader_added_stays_and_is_shown_in_its_place(store: Store) -> None:
     series_id = screened_case(store)
-    store.add_body(series_id, vertebra(Level.T10, SPACING_MM), GeometrySource.READER, "K")
+    add(store, series_id, vertebra(Level.T10, SPACING_MM), "K")
     store.record_screening(series_id, screening(spine(Level.T11, 3)))
     assert levels(store.case(series_id, "K")) == ["T10", "T11", "T12", "L1"]
 
@@ -183,7 +185,7 @@ def test_what_the_grader_says_of_a_corrected_body_replaces_what_it_said_before(s
     series_id = screened_case(store)
     body = store.case(series_id, "K").bodies[0]
     moved = vertebra(Level.T11, 3.0)
-    version = store.add_geometry(body.body_id, moved, GeometrySource.READER, "K")
+    version = move(store, body.body_id, moved, "K")
     store.record_finding(body.body_id, version, finding(moved, 0.8))
     said = store.case(series_id, "K").findings[body.body_id]
     assert said.suggestion is not None
@@ -219,9 +221,9 @@ def test_what_is_not_there_is_named(store: Store) -> None:
     with pytest.raises(NoSuchThing, match="nowhere"):
         store.case("nowhere", "K")
     with pytest.raises(NoSuchThing, match="nobody"):
-        store.add_geometry("nobody", body, GeometrySource.READER, "K")
+        store.edit_bodies(screened_case(store), BodyEdit({"nobody": body}, seen={"nobody": 1}), "K")
     with pytest.raises(NoSuchThing, match="nowhere"):
-        store.add_body("nowhere", body, GeometrySource.READER, "K")
+        store.edit_bodies("nowhere", BodyEdit(added=(body,)), "K")
     with pytest.raises(NoSuchThing, match="nobody"):
         store.record_finding("nobody", 1, finding(body))
 

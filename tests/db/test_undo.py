@@ -14,9 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from db.store import Store, open_store
-from tests.db.made_cases import FIRST_TICK, SPACING_MM, Ticking, make_store, say, screened_case, vertebra
+from tests.db.made_cases import (
+    FIRST_TICK,
+    SPACING_MM,
+    Ticking,
+    add,
+    make_store,
+    move,
+    say,
+    screened_case,
+    vertebra,
+)  # fmt: skip
 from vfscreen.anatomy import Level
-from vfscreen.cases import GeometrySource
 from vfscreen.errors import FirstReadLocked
 from vfscreen.findings import Mode, Phase
 from vfscreen.genant import ReadGrade
@@ -153,7 +162,7 @@ def test_moving_a_point_can_be_undone_and_redone(store: Store) -> None:
     series_id = screened_case(store)
     body = store.case(series_id, "K").bodies[0]
     renamed = replace(body.vertebra, level=Level.T10)
-    store.add_geometry(body.body_id, renamed, GeometrySource.READER, "K")
+    move(store, body.body_id, renamed, "K")
     undone = store.undo("K")
     assert undone is not None
     assert (undone.series_id, undone.body_id, undone.reading) == (series_id, body.body_id, None)
@@ -165,15 +174,15 @@ def test_moving_a_point_can_be_undone_and_redone(store: Store) -> None:
 def test_undoing_a_move_leaves_what_somebody_moved_since(store: Store) -> None:
     series_id = screened_case(store)
     body = store.case(series_id, "K").bodies[0]
-    store.add_geometry(body.body_id, vertebra(Level.T11, 1.0), GeometrySource.READER, "K")
-    store.add_geometry(body.body_id, vertebra(Level.T11, 2.0), GeometrySource.READER, "M")
+    move(store, body.body_id, vertebra(Level.T11, 1.0), "K")
+    move(store, body.body_id, vertebra(Level.T11, 2.0), "M")
     store.undo("K")
     assert store.case(series_id, "K").bodies[0].geometry_version == 3
 
 
 def test_an_added_vertebra_can_be_undone_and_redone(store: Store) -> None:
     series_id = screened_case(store)
-    body_id = store.add_body(series_id, vertebra(Level.T10, SPACING_MM), GeometrySource.READER, "K")
+    body_id = add(store, series_id, vertebra(Level.T10, SPACING_MM), "K")
     store.undo("K")
     assert body_id not in {body.body_id for body in store.case(series_id, "K").bodies}
     store.redo("K")
@@ -184,7 +193,7 @@ def test_an_added_vertebra_that_was_graded_goes_with_two_undos_and_comes_back_wi
     store: Store,
 ) -> None:
     series_id = screened_case(store)
-    store.add_body(series_id, vertebra(Level.T10, SPACING_MM), GeometrySource.READER, "K")
+    add(store, series_id, vertebra(Level.T10, SPACING_MM), "K")
     say(store, store.case(series_id, "K"), 0, ReadGrade.MILD)
     store.undo("K")
     store.undo("K")
@@ -199,11 +208,11 @@ def test_an_added_vertebra_that_was_graded_goes_with_two_undos_and_comes_back_wi
 @pytest.mark.parametrize("what", ["read", "moved"])
 def test_an_added_vertebra_that_another_reader_used_stays(store: Store, what: str) -> None:
     series_id = screened_case(store)
-    body_id = store.add_body(series_id, vertebra(Level.T10, SPACING_MM), GeometrySource.READER, "K")
+    body_id = add(store, series_id, vertebra(Level.T10, SPACING_MM), "K")
     if what == "read":
         say(store, store.case(series_id, "M"), 0, ReadGrade.MILD, reader="M")
     else:
-        store.add_geometry(body_id, vertebra(Level.T10, 31.0), GeometrySource.READER, "M")
+        move(store, body_id, vertebra(Level.T10, 31.0), "M")
     store.undo("K")
     assert store.case(series_id, "K").bodies[0].body_id == body_id
 

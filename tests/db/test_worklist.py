@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from db.store import Store
-from tests.db.made_cases import new_series, say, screened_case, screening, spine, vertebra
+from tests.db.made_cases import add, move, new_series, say, screened_case, screening, spine, vertebra
 from vfscreen.anatomy import Level
-from vfscreen.cases import CaseRow, CaseState, GeometrySource
+from vfscreen.cases import CaseRow, CaseState
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Screening
 from vfscreen.genant import ReadGrade
 from vfscreen.reading import Answer
@@ -159,8 +159,8 @@ def test_a_final_reading_goes_before_the_first(store: Store) -> None:
 
 def test_cut_bodies_and_the_neck_are_not_counted(store: Store) -> None:
     series_id = screened_case(store, count=2)
-    store.add_body(series_id, vertebra(Level.L5, -120.0, whole=False), GeometrySource.READER, "K")
-    store.add_body(series_id, vertebra(Level.C7, 150.0), GeometrySource.READER, "K")
+    add(store, series_id, vertebra(Level.L5, -120.0, whole=False), "K")
+    add(store, series_id, vertebra(Level.C7, 150.0), "K")
     row = row_of(store, series_id)
     assert (row.levels, row.bodies) == ("T11-T12", 2)
 
@@ -168,5 +168,5 @@ def test_cut_bodies_and_the_neck_are_not_counted(store: Store) -> None:
 def test_one_level_is_named_alone_and_a_renamed_one_by_its_new_name(store: Store) -> None:
     series_id = screened_case(store, count=1)
     body = store.case(series_id, "K").bodies[0]
-    store.add_geometry(body.body_id, replace(body.vertebra, level=Level.T13), GeometrySource.READER, "K")
+    move(store, body.body_id, replace(body.vertebra, level=Level.T13), "K")
     assert row_of(store, series_id).levels == "T13"

@@ -26,7 +26,7 @@ def export_readings_csv(readings: Iterable[tuple[str, str, str, Reading]], folde
     Takes what `CaseStore.all_readings` returns. Superseded and withdrawn readings are left out. UTF-8, commas,
     CRLF (RFC 4180). Columns:
 
-    - `patient` pseudonym; `series`, `body` ids of the store; `level` as it was named when read (T1 ... L6)
+    - `patient` pseudonym; `series`, `body` ids of the store; `level` as it is named now (T1 ... L6)
     - `reader` A, B, C ... in the order of their first readings, no names
     - `phase` first (before the program showed any opinion on that body) or final
     - `grade` 0, 0.5 (borderline), 1, 2, 3; empty: not graded, which is not 0
