@@ -12,7 +12,9 @@ from vfscreen.cases import Event, TrainingRun
 from vfscreen.findings import Finding, Reading, SeriesFacts, Suggestion, Vertebra
 from vfscreen.genant import Axes, Grade, Heights, Morphometry, SixPoints
 
-_EMBEDDING = np.dtype("<f4")
+EMBEDDING = np.dtype("<f4")
+"""How an embedding lies in the store."""
+
 _FACT_NAMES = frozenset(field.name for field in fields(SeriesFacts))
 
 
@@ -78,7 +80,7 @@ def prediction_values(finding: Finding) -> dict[str, Any]:
         values |= {f"probability_{grade}": float(p) for grade, p in enumerate(suggested.probabilities)}
         values |= {
             "conformal_set": [int(grade) for grade in suggested.conformal_set],
-            "embedding": np.asarray(suggested.embedding, _EMBEDDING).tobytes(),
+            "embedding": np.asarray(suggested.embedding, EMBEDDING).tobytes(),
         }
     return values
 
@@ -110,7 +112,7 @@ def _suggestion_of(row: PredictionRow) -> Suggestion | None:
         row.model,
         (p0, p1, p2, p3),
         tuple(Grade(grade) for grade in row.conformal_set or ()),
-        np.frombuffer(row.embedding, _EMBEDDING).astype(np.float32),
+        np.frombuffer(row.embedding, EMBEDDING).astype(np.float32),
     )
 
 
