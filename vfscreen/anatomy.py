@@ -86,9 +86,31 @@ def consecutive(first: Level, count: int) -> list[Level]:
     return [first, *chosen[1:]]
 
 
-TOTALSEGMENTATOR: dict[int, Level] = {25: Level.SACRUM, 26: Level.SACRUM}
-"""TotalSegmentator's numbers, which run from the sacrum up: 27 is L5, 50 is C1.
+_UPWARDS = tuple(reversed(consecutive(Level.C1, 24)))
 
-Source: wasserth/TotalSegmentator, class map of task "total", version 2.
+TOTALSEGMENTATOR: dict[int, Level] = {25: Level.SACRUM, 26: Level.SACRUM} | {
+    27 + step: level for step, level in enumerate(_UPWARDS)
+}
+"""TotalSegmentator's numbers since version 2, which run from the sacrum up: 27 is L5, 50 is C1.
+
+Source: wasserth/TotalSegmentator, class map of task "total".
 """
-TOTALSEGMENTATOR |= {50 - step: level for step, level in enumerate(consecutive(Level.C1, 24))}
+
+TOTALSEGMENTATOR_1: dict[int, Level] = {92: Level.SACRUM} | {
+    18 + step: level for step, level in enumerate(_UPWARDS)
+}
+"""TotalSegmentator's numbers in version 1: 18 is L5, 41 is C1. Source: as above, class map "total_v1"."""
+
+SNOMED: dict[str, Level] = {
+    "14806007": Level.C1, "39976000": Level.C2, "113205007": Level.C3, "5329002": Level.C4,
+    "36978003": Level.C5, "36054005": Level.C6, "87391001": Level.C7,
+    "64864005": Level.T1, "53733008": Level.T2, "1626008": Level.T3, "73071006": Level.T4,
+    "56401006": Level.T5, "45296009": Level.T6, "62487009": Level.T7, "11068009": Level.T8,
+    "82687006": Level.T9, "7610001": Level.T10, "12989004": Level.T11, "23215003": Level.T12,
+    "66794005": Level.L1, "14293000": Level.L2, "36470004": Level.L3, "11994002": Level.L4,
+    "49668003": Level.L5, "65985001": Level.SACRUM, "54735007": Level.SACRUM,
+}  # fmt: skip
+"""Codes of SNOMED CT for single vertebrae, as DICOM objects hold them; L6 and T13 have none there.
+
+Source: wasserth/TotalSegmentator, resources/totalsegmentator_snomed_mapping.csv.
+"""

@@ -12,7 +12,7 @@ What other rooms may build on (the child processes `models.engine` and `models.t
     models.grader.stored       save_grader(trained, weights, card); read_grader(weights) -> (TrainedGrader, card)
     models.grader.suggest      CompactGrader, which is a vfscreen.ports.Grader; load_grader(weights)
 
-What only the bundled weights and the benchmark need (the development cases): cases, mask_points, readers, folds,
+What only the bundled weights and the benchmark need (the development cases): cases, readers, folds,
 bank_file.
 
 A crop is all that training keeps of a CT: one series is in memory at a time.

@@ -13,13 +13,13 @@ import numpy as np
 
 from models.grader.crop import in_axes, losses_of, neighbours_of
 from models.grader.examples import Example, reader_example, simulated_examples
-from models.grader.mask_points import points_of_mask
 from models.grader.readers import GradedLoss
-from models.localiser.mask_bodies import bodies_of_mask
 from models.localiser.truth import CaseEntry, TrueCase, ct_path, read_truth, read_volume
 from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.findings import Vertebra
 from vfscreen.genant import POINT_NAMES, Grade, ReadGrade, SixPoints, axes_of, heights_of
+from vfscreen.masks.bodies import bodies_of_mask
+from vfscreen.masks.six_points import points_of_mask
 from vfscreen.volume import Volume
 
 

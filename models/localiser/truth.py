@@ -12,10 +12,10 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from models.localiser.mask_bodies import bodies_of_mask
 from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.demo_case import demo_ct
 from vfscreen.genant import POINT_NAMES
+from vfscreen.masks.bodies import bodies_of_mask
 from vfscreen.model_files import sha256_of
 from vfscreen.volume import Volume
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.grader.mask_points import points_of_mask
 from vfscreen.genant import axes_of, heights_of
+from vfscreen.masks.six_points import points_of_mask
 from vfscreen.volume import Volume
 
 

@@ -8,13 +8,13 @@ import numpy as np
 from SimpleITK import GetArrayViewFromImage, Image, ReadImage
 
 from vfscreen.errors import NotACt, UnreadableFile, UnsupportedGeometry
-from vfscreen.intake.scaling import to_hounsfield
+from vfscreen.intake.scaling import Convert, to_hounsfield
 from vfscreen.volume import Volume
 
 _NRRD_SPACE = "NRRD_space"
 
 
-def read_itk(path: Path) -> tuple[Volume, tuple[str, ...]]:
+def read_itk(path: Path, convert: Convert = to_hounsfield) -> tuple[Volume, tuple[str, ...]]:
     """Reads an NRRD or MetaImage file; its array axes come out slices first.
 
     Raises:
@@ -43,7 +43,7 @@ def read_itk(path: Path) -> tuple[Volume, tuple[str, ...]]:
             "export it again with its orientation, or as DICOM",
         )
     stored = GetArrayViewFromImage(image)
-    voxels = to_hounsfield(stored, stored.shape, 1.0, 0.0)
+    voxels = convert(stored, stored.shape, 1.0, 0.0)
     return Volume(voxels, _affine_lps(image)), ()
 
 

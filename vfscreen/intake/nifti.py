@@ -15,7 +15,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from vfscreen.errors import NotACt, UnreadableFile, UnsupportedGeometry
-from vfscreen.intake.scaling import to_hounsfield
+from vfscreen.intake.scaling import Convert, to_hounsfield
 from vfscreen.volume import Volume, anatomical_axes
 
 Float = NDArray[np.float64]
@@ -34,7 +34,7 @@ _DAMAGED = (
 )
 
 
-def read_nifti(path: Path) -> tuple[Volume, tuple[str, ...]]:
+def read_nifti(path: Path, convert: Convert = to_hounsfield) -> tuple[Volume, tuple[str, ...]]:
     """Reads a NIfTI file; its array axes come out reversed (slices first), which costs no copy.
 
     Raises:
@@ -61,11 +61,18 @@ def read_nifti(path: Path) -> tuple[Volume, tuple[str, ...]]:
     stored = image.dataobj
     try:
         slabs = _slabs(path, stored.offset, shape, stored.dtype)
-        voxels = to_hounsfield(slabs, shape[::-1], stored.slope, stored.inter)
+        voxels = convert(slabs, shape[::-1], stored.slope, stored.inter)
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
     reversed_axes = (_RAS_TO_LPS @ affine)[:, [2, 1, 0, 3]]
     return Volume(voxels, reversed_axes), warnings
+
+
+def write_nifti(volume: Volume, path: Path) -> Path:
+    """Writes a volume as it lies in the patient, for programs of others, and returns the path."""
+    reversed_axes = volume.affine[:, [2, 1, 0, 3]]
+    nibabel.save(nibabel.Nifti1Image(volume.voxels.transpose(2, 1, 0), _RAS_TO_LPS @ reversed_axes), path)
+    return path
 
 
 def _slabs(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from vfscreen.volume import AIR_HU
 HIGHEST_HU = int(np.iinfo(np.int16).max)
 MOST_VOXELS = 1 << 31  # 1024 x 1024 x 2048
 _LARGE = 1 << 20  # far beyond any true intercept, and safe in 32 bits
+
+Convert = Callable[[Iterable[NDArray[Any]], tuple[int, ...], float, float], NDArray[np.int16]]
+"""Makes voxels of stored numbers: (slabs along the first axis, shape, slope, intercept) -> int16 of that shape."""
 
 
 def room_for(shape: tuple[int, ...]) -> NDArray[np.int16]:

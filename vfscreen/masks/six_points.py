@@ -13,19 +13,26 @@ Float = NDArray[np.float64]
 
 STEP_MM = 0.5
 HALF_MM = 40.0
+REACH_MM = 62.0
+"""The corners of a plane that is 80 mm wide lie this far from its middle, with room for the centre to move."""
+PATIENT_LEFT, BACKWARD = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
 PARAMEDIAN_MM = (-3.0, 0.0, 3.0)
 CORNER_SHARE = 0.06
 """Corners are read this share of the depth inside the walls, where rims are round and lips begin."""
 
 
-def points_of_mask(labels: Volume, label: int, centre_lps_mm: Float) -> SixPoints | None:
-    """Reads a body's six points off its mask, in the sagittal plane through its centre; None where that fails.
+def points_of_mask(
+    labels: Volume, label: int, centre_lps_mm: Float, left: Float = PATIENT_LEFT
+) -> SixPoints | None:
+    """Reads a body's six points off its mask, in the plane through its centre across `left`; None where that fails.
 
-    The frame starts along the patient's axes and is turned to the body's endplates until it stays.
+    `left` is a unit vector, the patient's unless the spine leans there. The frame starts upright in that plane and is
+    turned to the body's endplates until it stays.
     """
-    inside = Volume((labels.voxels == label).astype(np.int16), labels.affine)
-    posterior, superior = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
     centre = np.asarray(centre_lps_mm, float)
+    inside = _one_label(labels, label, centre)
+    posterior = _unit(BACKWARD - left * left[1])
+    superior = np.cross(left, posterior)
     points: Float | None = None
     for _ in range(4):
         profile = _endplates(inside, centre, posterior, superior)
@@ -33,18 +40,31 @@ def points_of_mask(labels: Volume, label: int, centre_lps_mm: Float) -> SixPoint
             return None
         points = profile
         mean = _unit(points[2] - points[0]) + _unit(points[5] - points[3])
-        posterior = _unit(np.array([0.0, mean[1], mean[2]]))
-        superior = np.array([0.0, -posterior[2], posterior[1]])
+        posterior = _unit(mean - left * (mean @ left))
+        superior = np.cross(left, posterior)
         centre = points[[0, 2, 3, 5]].mean(0)
     return None if points is None else SixPoints.from_array(points)
 
 
+def _one_label(labels: Volume, label: int, centre: Float) -> Volume:
+    """Cuts out what a plane through the centre may touch, with nothing but this label in it."""
+    reach = np.ceil(REACH_MM / labels.spacing_mm).astype(int)
+    middle = np.rint(labels.indices_of(centre)).astype(int)
+    low = np.clip(middle - reach, 0, np.array(labels.shape) - 1)
+    high = np.clip(middle + reach + 1, 1, labels.shape)
+    affine = labels.affine.copy()
+    affine[:3, 3] = labels.lps_of(low.astype(float))
+    near = labels.voxels[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    return Volume(np.ascontiguousarray(near == label, np.int16), affine)
+
+
 def _endplates(inside: Volume, centre: Float, posterior: Float, superior: Float) -> Float | None:
     """Returns (6, 3) LPS mm in the order of `POINT_NAMES`, read in the frame that is given."""
+    left = np.cross(posterior, superior)
     count = int(2 * HALF_MM / STEP_MM) + 1
     planes = []
     for side in PARAMEDIAN_MM:
-        first = centre + np.array([side, 0.0, 0.0]) - HALF_MM * posterior - HALF_MM * superior
+        first = centre + side * left - HALF_MM * posterior - HALF_MM * superior
         places = plane_points(first, np.stack([superior, posterior]), (count, count), (STEP_MM, STEP_MM))
         planes.append(sample(inside, places, outside_hu=0.0))
     body = _foremost_piece(np.median(planes, axis=0) > 0.5)

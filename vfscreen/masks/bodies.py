@@ -1,6 +1,6 @@
-"""Reduces a mask of whole vertebrae to their bodies.
+"""Reduces whole vertebrae, as masks show them, to their bodies.
 
-Per vertebra: the distance transform is deepest inside the body, an opening by most of that depth cuts the pedicles.
+The distance transform of a vertebra is deepest inside its body; an opening by most of that depth cuts the pedicles.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from scipy import ndimage
 from vfscreen.volume import Volume
 
 Float = NDArray[np.float64]
+Box = tuple[slice, ...]
 
 SMALLEST_MM3 = 1500.0
 OPENING_SHARE = 0.72
@@ -33,23 +34,32 @@ class MaskBody:
     whole: bool
 
 
+def boxes_of(labels: Volume) -> dict[int, Box]:
+    """Returns the box of indices that holds each label."""
+    boxes = ndimage.find_objects(labels.voxels)
+    return {number: box for number, box in enumerate(boxes, 1) if box is not None}
+
+
 def bodies_of_mask(labels: Volume, wanted: tuple[int, ...]) -> list[MaskBody]:
     """Finds the body of every wanted label that is more than a sliver, in the order of `wanted`."""
     voxel_mm3 = float(np.prod(labels.spacing_mm))
+    boxes = boxes_of(labels)
     found = []
     for label in wanted:
-        inside = labels.voxels == label
+        if label not in boxes:
+            continue
+        box = tuple(slice(max(side.start - 2, 0), side.stop + 2) for side in boxes[label])
+        inside = labels.voxels[box] == label
         if inside.sum() * voxel_mm3 >= SMALLEST_MM3:
-            found.append(_body(labels, inside, label))
+            found.append(_body(labels, inside, box, label))
     return found
 
 
-def _body(labels: Volume, inside: NDArray[np.bool_], label: int) -> MaskBody:
-    box = tuple(slice(max(int(where.min()) - 2, 0), int(where.max()) + 3) for where in np.nonzero(inside))
+def _body(labels: Volume, inside: NDArray[np.bool_], box: Box, label: int) -> MaskBody:
     touches = any(
         side.start == 0 or side.stop >= size + 2 for side, size in zip(box, labels.shape, strict=True)
     )
-    depth = ndimage.distance_transform_edt(np.pad(inside[box], 1), sampling=labels.spacing_mm)
+    depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=labels.spacing_mm)
     radius = max(OPENING_SHARE * float(depth.max()), SMALLEST_RADIUS_MM)
     core = depth >= min(radius, 0.95 * float(depth.max()))
     pieces, _ = ndimage.label(core)

@@ -1,0 +1,152 @@
+"""Whose numbers a mask uses: VerSe's, TotalSegmentator's of today, or those of its version 1. Never guessed.
+
+A mask that names its numbers is taken at its word. Else a numbering must explain everything that is seen: every number
+is one of its own, its vertebrae follow each other from the head down at the distance of vertebrae, and the row does not
+go on beyond its ends. Where several numberings do, or none, the user is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+import numpy as np
+
+from vfscreen.anatomy import TOTALSEGMENTATOR, TOTALSEGMENTATOR_1, Level
+from vfscreen.errors import MaskMismatch
+from vfscreen.masks.names import level_named
+from vfscreen.masks.places import Place
+
+
+class MaskKind(StrEnum):
+    """How a mask's numbers are to be read."""
+
+    AUTO = "auto"
+    VERSE = "verse"
+    TOTALSEGMENTATOR = "totalsegmentator"
+    TOTALSEGMENTATOR_1 = "totalsegmentator-v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """What numbers mean: `levels` those of vertebrae, `known` all that it uses, organs included."""
+
+    form: str
+    words: str
+    levels: Mapping[int, Level]
+    known: frozenset[int]
+
+
+COCCYX = 27
+NUMBERINGS: dict[MaskKind, Numbering] = {
+    MaskKind.VERSE: Numbering(
+        "verse", "VerSe", {int(level): level for level in Level}, frozenset({*map(int, Level), COCCYX})
+    ),
+    MaskKind.TOTALSEGMENTATOR: Numbering(
+        "totalsegmentator", "TotalSegmentator", TOTALSEGMENTATOR, frozenset(range(1, 118))
+    ),
+    MaskKind.TOTALSEGMENTATOR_1: Numbering(
+        "totalsegmentator-v1", "TotalSegmentator version 1", TOTALSEGMENTATOR_1, frozenset(range(1, 105))
+    ),
+}
+"""Sources: VerSe's label definition; TotalSegmentator's class maps "total" (117 classes) and "total_v1" (104)."""
+
+NEAREST_MM, FURTHEST_MM = 8.0, 60.0
+"""Between the middles of neighbouring whole vertebrae; pieces at the end of a view lie nearer than bodies do."""
+GOES_ON_MM = 45.0
+"""What lies this near beyond the last vertebra of a numbering may be the next one."""
+
+
+def numbering_of(
+    places: Mapping[int, Place], named: Mapping[int, str], kind: MaskKind, where: str
+) -> Numbering:
+    """Finds out whose numbers a mask uses; `named` are the names that the file itself gives them.
+
+    Raises:
+        MaskMismatch: none of the numberings explains the mask, or several do, or not the one that was asked for.
+    """
+    if kind is not MaskKind.AUTO:
+        wrong = _what_is_wrong(NUMBERINGS[kind], places)
+        if wrong:
+            raise MaskMismatch(
+                f"not a mask in the numbers of {NUMBERINGS[kind].words}: {wrong}", where, _ask(NUMBERINGS)
+            )
+        return NUMBERINGS[kind]
+    if named:
+        return _numbering_named(places, named, where)
+    wrongs = {one: _what_is_wrong(numbering, places) for one, numbering in NUMBERINGS.items()}
+    fitting = [one for one, wrong in wrongs.items() if not wrong]
+    if len(fitting) == 1:
+        return NUMBERINGS[fitting[0]]
+    if fitting:
+        words = " and ".join(NUMBERINGS[one].words for one in fitting)
+        raise MaskMismatch(
+            f"the mask's numbers ({_listed(places)}) can be read as those of {words}", where, _ask(fitting)
+        )
+    reasons = "; ".join(f"not {NUMBERINGS[one].words}: {wrong}" for one, wrong in wrongs.items())
+    raise MaskMismatch(
+        f"the mask's labels are not known ({reasons})",
+        where,
+        "number the vertebrae as VerSe does (1-24 for C1-L5), or give a folder with a file for each",
+    )
+
+
+def _numbering_named(places: Mapping[int, Place], named: Mapping[int, str], where: str) -> Numbering:
+    levels = {number: level for number, name in named.items() if (level := level_named(name)) is not None}
+    numbering = Numbering("named", "its own names", levels, frozenset(named))
+    wrong = _what_is_wrong(numbering, places)
+    if wrong:
+        raise MaskMismatch(
+            f"the mask contradicts the names that it gives its labels: {wrong}",
+            where,
+            "export it again, or say how to read it with --mask-kind",
+        )
+    return numbering
+
+
+def _what_is_wrong(numbering: Numbering, places: Mapping[int, Place]) -> str:
+    """Says why a numbering cannot be meant; empty if it can."""
+    strange = sorted(set(places) - numbering.known)
+    if strange:
+        return f"it has no label {_listed(strange)}"
+    row = sorted(
+        (level.rank, number)
+        for number, level in numbering.levels.items()
+        if number in places and level is not Level.SACRUM
+    )
+    if not row:
+        return "no vertebra among the labels"
+    for (rank, upper), (next_rank, lower) in pairwise(row):
+        names = numbering.levels[upper], numbering.levels[lower]
+        step = places[upper].centre_lps_mm - places[lower].centre_lps_mm
+        if step[2] <= 0:
+            return f"its {names[0]} would lie below its {names[1]}"
+        apart_mm = float(np.linalg.norm(step))
+        if next_rank == rank + 1 and not NEAREST_MM <= apart_mm <= FURTHEST_MM:
+            return f"its {names[0]} and {names[1]} would lie {apart_mm:.0f} mm apart"
+    return _goes_on(numbering, places)
+
+
+def _goes_on(numbering: Numbering, places: Mapping[int, Place]) -> str:
+    """Looks at the numbers next to the first and the last vertebra: is the row of vertebrae longer than it may be?"""
+    numbers = set(numbering.levels)
+    for end in numbers:
+        for beyond in (end - 1, end + 1):
+            if beyond in numbers or end not in places or beyond not in places:
+                continue
+            onward = places[beyond].centre_lps_mm - places[end].centre_lps_mm
+            outward = onward[2] if numbering.levels[end].rank < Level.T1.rank else -onward[2]
+            if outward > NEAREST_MM and float(np.linalg.norm(onward)) <= GOES_ON_MM:
+                return f"the row of vertebrae would go on beyond its {numbering.levels[end]}"
+    return ""
+
+
+def _ask(kinds: Mapping[MaskKind, Numbering] | list[MaskKind]) -> str:
+    return f"say which: {' or '.join(f'--mask-kind {kind}' for kind in kinds)}"
+
+
+def _listed(numbers: Mapping[int, Place] | list[int]) -> str:
+    texts = [str(number) for number in sorted(numbers)]
+    return ", ".join(texts if len(texts) <= 6 else [*texts[:3], "...", texts[-1]])
