@@ -1,6 +1,6 @@
 """Six points, three heights, and what Genant's scale makes of them. Pure arithmetic.
 
-Source: Genant HK et al., J Bone Miner Res 1993;8:1137. Conventions of reference height: see `Reference`.
+Source: Genant HK et al., J Bone Miner Res 1993;8:1137. Conventions of reference height: `docs/reference_heights.md`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfscreen.anatomy import Level
+from vfscreen.reference import EXPECTED, LevelShape, ReferenceTable, posterior_at, shape_at
 
 Float = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ class Shape(StrEnum):
 
 
 class Reference(StrEnum):
-    """Against what a loss is measured."""
+    """Against what a loss is measured: see `reference_heights`."""
 
     OWN_POSTERIOR = "own_posterior"
     NEIGHBOURS = "neighbours"
@@ -131,7 +132,9 @@ class Axes:
 class Morphometry:
     """What the heights say: loss against a named reference, its noise band (half the 95 % interval), shape, grade.
 
-    Units: loss and band in percent of the reference height.
+    `table` names the table of healthy bodies, and `normal_percent` is half the range in which 95 of 100 of them lie;
+    empty and None where the convention needs no table, or it does not say.
+    Units: all in percent of the reference height.
     """
 
     reference: Reference
@@ -139,6 +142,15 @@ class Morphometry:
     band_percent: float
     shape: Shape
     grade: Grade
+    table: str = ""
+    normal_percent: float | None = None
+
+    @property
+    def grades(self) -> tuple[Grade, ...]:
+        """Every grade that the measurement's noise leaves possible; grade 1 alone is narrower than most bands."""
+        low = grade_of_loss(self.loss_percent - self.band_percent)
+        high = grade_of_loss(self.loss_percent + self.band_percent)
+        return tuple(grade for grade in Grade if low <= grade <= high)
 
 
 def heights_of(points: SixPoints) -> Heights:
@@ -179,43 +191,20 @@ def grade_of_loss(loss_percent: float) -> Grade:
     return Grade.MODERATE if loss_percent <= 40 else Grade.SEVERE
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedShape:
-    """What healthy bodies look like by level: quadratics of its place, fitted by `benchmarks/expected_shape.py`.
-
-    Each is (constant, linear, square) of `place - EXPECTED_CENTRE`; logarithms of Ha/Hp, Hm/Hp, and of Hp in mm up to
-    a factor of the person's own (only differences of `log_posterior` between levels mean something).
-    """
-
-    log_anterior: tuple[float, float, float]
-    log_middle: tuple[float, float, float]
-    log_posterior: tuple[float, float, float]
-    source: str
-
-
-EXPECTED_CENTRE = 11.0
-"""Place of T10 when T1 is counted as 2 and L5 as 18: about the middle of what is screened."""
-
-EXPECTED = ExpectedShape(
-    log_anterior=(-0.09012, 0.00767, 0.00208),
-    log_middle=(-0.0882, 0.00011, -0.00016),
-    log_posterior=(3.2206, 0.03719, -0.00031),
-    source="103 marked normal bodies of 16 patients; residual SD, patient left out: 6.8 % (Ha/Hp), 6.2 % (Hm/Hp)",
-)
-
 CRUSH_SLACK = 0.90
 """Posterior heights of healthy neighbours differ by some percent: a body counts as crushed only below this share."""
 
+NORMAL_SDS = 1.96
+"""95 of 100 healthy bodies lie within so many SD."""
 
-def expected_ratios(level: Level, shape: ExpectedShape = EXPECTED) -> tuple[float, float]:
+
+def expected_ratios(level: Level, table: ReferenceTable = EXPECTED) -> tuple[float, float]:
     """Returns the Ha/Hp and Hm/Hp that a healthy body of this level shows on average."""
-    powers = _powers(level)
-    return float(np.exp(powers @ shape.log_anterior)), float(np.exp(powers @ shape.log_middle))
+    shape, _ = shape_at(level, table)
+    return shape.anterior, shape.middle
 
 
-def expected_posterior_mm(
-    level: Level, neighbours: Mapping[Level, Heights], shape: ExpectedShape = EXPECTED
-) -> float:
+def expected_posterior_mm(level: Level, neighbours: Mapping[Level, Heights]) -> float:
     """Predicts the posterior height of a body from its neighbours' and the usual growth from level to level, mm.
 
     Raises:
@@ -223,17 +212,58 @@ def expected_posterior_mm(
     """
     if not neighbours:
         raise ValueError("a height cannot be predicted without neighbours")
-    grown = [
-        np.log(heights.posterior) + float((_powers(level) - _powers(other)) @ shape.log_posterior)
-        for other, heights in neighbours.items()
-    ]
-    return float(np.exp(np.mean(grown)))
+    predicted = [other.posterior * posterior_at(level) / posterior_at(at) for at, other in neighbours.items()]
+    return float(np.exp(np.mean(np.log(predicted))))
 
 
-def _powers(level: Level) -> Float:
-    """Returns (3,): 1, x, x squared of the level's place; T1 = 2, T12 = 13, T13 = 13.5, L1 = 14, L5 and L6 = 18."""
-    place = 13.5 if level is Level.T13 else float(min(level, Level.L5) - 6)
-    return np.array([1.0, place - EXPECTED_CENTRE, (place - EXPECTED_CENTRE) ** 2])
+@dataclass(frozen=True, slots=True)
+class ReferenceHeights:
+    """What a body's heights are compared with.
+
+    Shapes: heights (3,) anterior, middle, posterior, mm; noise (3,), how much the measurement's noise moves each, as a
+    share of it for every mm by which one measured height is off.
+    """
+
+    heights_mm: Float
+    noise_per_mm: Float
+
+
+def reference_heights(
+    level: Level,
+    heights: Heights,
+    reference: Reference,
+    neighbours: Mapping[Level, Heights] = MappingProxyType({}),
+    table: ReferenceTable = EXPECTED,
+) -> ReferenceHeights:
+    """Returns the heights that a body is measured against.
+
+    `OWN_POSTERIOR`: its own posterior height, three times; it cannot see a crush. `EXPECTED_BY_LEVEL`: Hp times the
+    table's ratios; where neighbours are given, Hp counts for no less than `CRUSH_SLACK` of what they predict.
+    `NEIGHBOURS`: the mean of the same height of the neighbours, each taken to this level by the usual growth.
+
+    Raises:
+        ValueError: `NEIGHBOURS` was asked for without neighbours.
+    """
+    ratios = np.array([*expected_ratios(level, table), 1.0])
+    if reference is Reference.NEIGHBOURS:
+        if not neighbours:
+            raise ValueError("the neighbours' convention needs at least one neighbour")
+        posterior_mm = [_as_posterior(level, at, other, table) for at, other in neighbours.items()]
+        grown = ratios * np.exp(np.mean(np.log(posterior_mm), axis=0))
+        return ReferenceHeights(grown, 1.0 / (grown * np.sqrt(len(neighbours))))
+    own = heights.posterior
+    if reference is Reference.OWN_POSTERIOR:
+        return ReferenceHeights(np.full(3, own), np.full(3, 1.0 / own))
+    least = CRUSH_SLACK * expected_posterior_mm(level, neighbours) if neighbours else 0.0
+    if own >= least:
+        return ReferenceHeights(own * ratios, np.full(3, 1.0 / own))
+    return ReferenceHeights(least * ratios, np.full(3, 1.0 / (least * np.sqrt(len(neighbours)))))
+
+
+def _as_posterior(level: Level, at: Level, other: Heights, table: ReferenceTable) -> Float:
+    """Returns the posterior height at this level that each height of a neighbour stands for, (3,) mm."""
+    ratios = np.array([*expected_ratios(at, table), 1.0])
+    return np.asarray(other.array() / ratios * posterior_at(level) / posterior_at(at))
 
 
 def losses(
@@ -241,29 +271,15 @@ def losses(
     heights: Heights,
     reference: Reference,
     neighbours: Mapping[Level, Heights] = MappingProxyType({}),
+    table: ReferenceTable = EXPECTED,
 ) -> Float:
     """Returns the missing share of anterior, middle and posterior height, (3,) in percent; negative means taller.
-
-    `OWN_POSTERIOR` compares with Hp alone, so it cannot see a crush. `EXPECTED_BY_LEVEL` compares with Hp times the
-    ratio expected at the level; where neighbours are given, Hp itself counts for no less than `CRUSH_SLACK` of what
-    they predict. `NEIGHBOURS` compares each height with the mean of the same height of the neighbours.
 
     Raises:
         ValueError: `NEIGHBOURS` was asked for without neighbours.
     """
-    own = heights.array()
-    if reference is Reference.NEIGHBOURS:
-        if not neighbours:
-            raise ValueError("the neighbours' convention needs at least one neighbour")
-        return np.asarray(
-            100.0 * (1.0 - own / np.mean([other.array() for other in neighbours.values()], axis=0))
-        )
-    anterior, middle, posterior = 1.0, 1.0, heights.posterior
-    if reference is Reference.EXPECTED_BY_LEVEL:
-        anterior, middle = expected_ratios(level)
-        if neighbours:
-            posterior = max(posterior, CRUSH_SLACK * expected_posterior_mm(level, neighbours))
-    return np.asarray(100.0 * (1.0 - own / (posterior * np.array([anterior, middle, 1.0]))))
+    against = reference_heights(level, heights, reference, neighbours, table)
+    return np.asarray(100.0 * (1.0 - heights.array() / against.heights_mm))
 
 
 def shape_of(losses_percent: Float, cut_percent: float = 20.0) -> Shape:
@@ -282,16 +298,37 @@ def measure(
     uncertainty_mm: float,
     reference: Reference,
     neighbours: Mapping[Level, Heights] = MappingProxyType({}),
+    table: ReferenceTable = EXPECTED,
 ) -> Morphometry:
     """Turns heights into loss, band, shape and grade.
 
-    `uncertainty_mm` is half the 95 % interval of one height; the band is that of the ratio of two such heights.
+    `uncertainty_mm` is half the 95 % interval of one height, here and at the neighbours; the band is that of the ratio
+    of the height that is lost most and its reference.
 
     Raises:
         ValueError: `NEIGHBOURS` was asked for without neighbours.
     """
-    lost = losses(level, heights, reference, neighbours)
-    loss = float(max(lost.max(), 0.0))
-    ratio = float(heights.array()[int(lost.argmax())]) / heights.posterior
-    band = 100.0 * uncertainty_mm / heights.posterior * float(np.hypot(1.0, ratio))
-    return Morphometry(reference, loss, band, shape_of(lost), grade_of_loss(loss))
+    against = reference_heights(level, heights, reference, neighbours, table)
+    shares = heights.array() / against.heights_mm
+    most = int(shares.argmin())
+    loss = max(100.0 * (1.0 - float(shares[most])), 0.0)
+    noise = np.hypot(1.0 / against.heights_mm[most], shares[most] * against.noise_per_mm[most])
+    named, normal = "", None
+    if reference is Reference.EXPECTED_BY_LEVEL:
+        shape, named = shape_at(level, table)
+        normal = _normal_percent(shape, most)
+    return Morphometry(
+        reference,
+        loss,
+        100.0 * uncertainty_mm * float(noise),
+        shape_of(100.0 * (1.0 - shares)),
+        grade_of_loss(loss),
+        named,
+        normal,
+    )
+
+
+def _normal_percent(shape: LevelShape, which: int) -> float | None:
+    """Half the range of healthy bodies, in percent of the expected height; the posterior height has none."""
+    mean, spread = ((shape.anterior, shape.anterior_sd), (shape.middle, shape.middle_sd), (1.0, None))[which]
+    return None if spread is None else 100.0 * NORMAL_SDS * spread / mean
