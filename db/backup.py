@@ -12,7 +12,7 @@ from pathlib import Path
 
 from db.copying import copy_database, soundness
 from db.faults import faults_named
-from db.opening import FILE_NAME, identity
+from db.opening import FILE_NAME, identity, is_cut_short
 from vfscreen.errors import KnownError, NoSuchThing, StoreDamaged, StoreReadOnly
 
 KEEP_ALL = timedelta(days=2)
@@ -127,7 +127,7 @@ def restore(source: Path, folder: Path, now: datetime) -> Path | None:
     try:
         with closing(_open_sound(source)) as backup:
             copy_database(backup, incoming)  # before the old one goes: the disk may be full
-        aside = _set_aside(file, now) if file.exists() else None
+        aside = _set_aside(file, now)
         incoming.rename(file)
     finally:
         incoming.unlink(missing_ok=True)
@@ -149,8 +149,22 @@ def _open_sound(source: Path) -> sqlite3.Connection:
     return connection
 
 
-def _set_aside(file: Path, now: datetime) -> Path:
-    """Renames the store with its log, if nobody else has it open."""
+def _set_aside(file: Path, now: datetime) -> Path | None:
+    """Renames the store with its log, if nobody else has it open; None if there is neither.
+
+    The file itself goes last, and a log without its file goes too: beside another file it would be a stranger's.
+    """
+    if file.exists() and not is_cut_short(file):  # SQLite throws away the log of an emptied one
+        _check_alone(file)
+    aside = file.with_name(f"{file.stem}-before-restore-{now.astimezone(UTC).strftime(_STAMP)}{file.suffix}")
+    there = [ending for ending in ("-wal", "-shm", "") if file.with_name(file.name + ending).exists()]
+    for ending in there:
+        file.with_name(file.name + ending).rename(aside.with_name(aside.name + ending))
+    return aside if there else None
+
+
+def _check_alone(file: Path) -> None:
+    """Refuses while another process has the store open; one that is damaged is open nowhere."""
     with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
         try:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -160,9 +174,3 @@ def _set_aside(file: Path, now: datetime) -> Path:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 with faults_named(file):
                     raise
-    aside = file.with_name(f"{file.stem}-before-restore-{now.astimezone(UTC).strftime(_STAMP)}{file.suffix}")
-    for ending in ("-wal", "-shm", ""):  # the file itself last: without it, the log would be a stranger's
-        log = file.with_name(file.name + ending)
-        if log.exists():
-            log.rename(aside.with_name(aside.name + ending))
-    return aside

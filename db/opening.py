@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,8 @@ APPLICATION_ID = 0x76667363  # "vfsc", so that no other program's SQLite file is
 BUSY_S = 10.0
 QUICK_CHECK_BELOW_BYTES = 64 * 2**20
 """A file larger than this is not read through at opening (about 0.1 s a 64 MB); `doctor` and every backup do it."""
+
+PAGE_BYTES = 4096
 
 NETWORK_NOTE = "The label file is on a network drive. Using the slower, safe way of writing."
 
@@ -45,6 +48,7 @@ def open_file(folder: Path, *, busy_s: float = BUSY_S) -> OpenFile:
     """
     _make_folder(folder)
     file = folder / FILE_NAME
+    _check_not_emptied(file)
     network = on_network_drive(folder)
     reading = _engine(file, busy_s)
     writing = reading.execution_options(writes=True)
@@ -70,6 +74,36 @@ def _make_folder(folder: Path) -> None:
         raise StoreUnreachable(
             "The data folder cannot be made", str(folder), "Choose another with --data."
         ) from error
+
+
+def _check_not_emptied(file: Path) -> None:
+    """Looks before SQLite does: it takes an emptied file for a new one, and throws away the log beside it.
+
+    Raises:
+        StoreDamaged: the file lost its content, or its log is there without it.
+    """
+    while file.exists() and file.stat().st_size == 0 and _is_new(file):
+        time.sleep(0.05)  # another process is making it
+    log = file.with_name(f"{file.name}-wal")
+    if file.exists() and is_cut_short(file):
+        raise StoreDamaged("The label file is damaged, it is cut short", str(file), RESTORE_OR_REMOVE)
+    if not file.exists() and log.exists():
+        raise StoreDamaged("The label file is gone, its log is still there", str(log), RESTORE_OR_REMOVE)
+
+
+def _is_new(file: Path) -> bool:
+    return abs(time.time() - file.stat().st_mtime) < BUSY_S
+
+
+def is_cut_short(file: Path) -> bool:
+    """Says whether a file is empty or ends in the middle of a page, which SQLite does not complain of."""
+    size = file.stat().st_size
+    return size == 0 or size % PAGE_BYTES > 0
+
+
+RESTORE_OR_REMOVE = (
+    "Restore the last backup with `vfscreen restore`; only if nothing was ever stored here, remove the file."
+)
 
 
 def _engine(file: Path, busy_s: float) -> Engine:

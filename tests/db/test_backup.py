@@ -167,6 +167,23 @@ def test_a_damaged_store_is_set_aside_by_a_restore(folder: Path, tmp_path: Path)
     assert aside.read_bytes() == b"\xff" * 5000
 
 
+@pytest.mark.parametrize("left", [b"", None])
+def test_an_emptied_or_vanished_store_is_restored_and_its_log_kept_aside(
+    folder: Path, tmp_path: Path, left: bytes | None
+) -> None:
+    with open_store(folder) as store:
+        grade_one(store)
+        backup = store.backup(tmp_path / "copy.sqlite")
+    (folder / FILE_NAME).unlink()
+    if left is not None:
+        (folder / FILE_NAME).write_bytes(left)
+    (folder / f"{FILE_NAME}-wal").write_bytes(b"what was written last")
+    aside = restore(backup, folder, NOW)
+    assert readings_in(folder) == 1
+    assert aside is not None
+    assert aside.with_name(f"{aside.name}-wal").read_bytes() == b"what was written last"
+
+
 def test_a_store_that_is_open_elsewhere_is_not_replaced(store: Store, folder: Path, tmp_path: Path) -> None:
     grade_one(store)
     backup = store.backup(tmp_path / "backup.sqlite")

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,7 @@ from db.faults import faults_named, known_error
 from db.opening import APPLICATION_ID, FILE_NAME, NETWORK_NOTE, OpenFile, open_file
 from db.schema import SCHEMA_NUMBER
 from db.store import Store, open_store
-from tests.db.made_cases import new_series, say, screened_case
+from tests.db.made_cases import make_store, new_series, say, screened_case
 from vfscreen.errors import (
     DiskFull,
     StoreDamaged,
@@ -99,6 +100,46 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         open_store(tmp_path)
     assert str(tmp_path) in caught.value.where
     assert "restore" in caught.value.todo.lower()
+
+
+def test_an_emptied_file_is_not_taken_for_a_new_one_and_its_log_stays(folder: Path) -> None:
+    (folder / FILE_NAME).write_bytes(b"")
+    os.utime(folder / FILE_NAME, (1e9, 1e9))  # a new one may be in the making
+    log = folder / f"{FILE_NAME}-wal"
+    log.write_bytes(b"what was written last")
+    with pytest.raises(StoreDamaged, match="it is cut short") as caught:
+        open_store(folder)
+    assert "restore" in caught.value.todo.lower()
+    assert (folder / FILE_NAME).read_bytes() == b""
+    assert log.read_bytes() == b"what was written last"
+
+
+def test_an_empty_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "made") / FILE_NAME
+    (tmp_path / FILE_NAME).touch()
+    writer = threading.Timer(0.3, lambda: made.replace(tmp_path / FILE_NAME))
+    writer.start()
+    with open_store(tmp_path) as store:
+        assert store.check() == []
+
+
+def test_a_log_whose_file_is_gone_is_not_thrown_away(folder: Path) -> None:
+    (folder / FILE_NAME).unlink()
+    log = folder / f"{FILE_NAME}-wal"
+    log.write_bytes(b"what was written last")
+    with pytest.raises(StoreDamaged, match="its log is still there"):
+        open_store(folder)
+    assert log.read_bytes() == b"what was written last"
+
+
+@pytest.mark.parametrize("kept", [1, 90, 4096, 0.5, -4096, -1])
+def test_a_file_that_was_cut_short_is_refused_and_not_touched(folder: Path, kept: float) -> None:
+    whole = (folder / FILE_NAME).read_bytes()
+    rest = whole[: int(len(whole) * kept) if kept == 0.5 else int(kept)]
+    (folder / FILE_NAME).write_bytes(rest)
+    with pytest.raises(StoreDamaged, match="damaged"):
+        open_store(folder)
+    assert (folder / FILE_NAME).read_bytes() == rest
 
 
 def test_a_damaged_page_is_found_at_opening(folder: Path) -> None:
