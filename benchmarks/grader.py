@@ -146,7 +146,7 @@ def said_of(grader: TrainedGrader, examples: Sequence[Example]) -> Iterator[dict
     """Yields what the grader says of each example."""
     said = say(loaded_net(grader), [one.crop for one in examples])
     chances = grader.decision.probabilities(said.evidence)
-    sets = grader.decision.sets(chances, said.evidence)
+    sets = grader.decision.sets(chances, said.evidence.too_thick())
     for number, (row, conformal_set) in enumerate(zip(chances, sets, strict=True)):
         yield {
             "probabilities": [round(float(value), 4) for value in row],

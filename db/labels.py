@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.codec import reading_of, vertebra_of
+from db.codec import facts_of, reading_of, vertebra_of
 from db.geometry import present_bodies
 from db.readings import is_head
 from db.schema import BodyRow, GeometryRow, PatientRow, ReaderRow, ReadingRow, SeriesRow, StudyRow
@@ -25,10 +25,10 @@ def labelled_bodies(session: Session) -> list[LabelledBody]:
     of the newest reading stands.
     """
     readings = _graded_first_readings(session)
-    places = _places(session)
+    all_series = _series(session)
     found = []
     for series_id, by_body in readings.items():
-        source, files, patient = places[series_id]
+        series, patient = all_series[series_id]
         shown = sorted(
             (vertebra_of(geometry) for _, geometry in present_bodies(session, series_id)),
             key=lambda vertebra: (vertebra.level.rank, -float(vertebra.centre_lps_mm[2])),
@@ -43,8 +43,8 @@ def labelled_bodies(session: Session) -> list[LabelledBody]:
                     series_id=series_id,
                     pseudonym=patient.pseudonym,
                     split=patient.split,
-                    source=source,
-                    files=files,
+                    files=tuple(Path(file) for file in series.files),
+                    facts=facts_of(series.facts),
                     vertebra=said.read_on,
                     neighbours=_neighbours(body_id, shown),
                     readings=tuple(said.readings),
@@ -84,17 +84,14 @@ def _graded_first_readings(session: Session) -> dict[str, dict[str, _Said]]:
     return found
 
 
-def _places(session: Session) -> dict[str, tuple[Path, tuple[Path, ...], PatientRow]]:
-    """Returns by series where it lies and whose it is."""
+def _series(session: Session) -> dict[str, tuple[SeriesRow, PatientRow]]:
+    """Returns every series by its id, and whose it is."""
     wanted = (
         select(SeriesRow, PatientRow)
         .join(StudyRow, StudyRow.id == SeriesRow.study_id)
         .join(PatientRow, PatientRow.id == StudyRow.patient_id)
     )
-    return {
-        series.id: (Path(series.source), tuple(Path(file) for file in series.files), patient)
-        for series, patient in session.execute(wanted)
-    }
+    return {series.id: (series, patient) for series, patient in session.execute(wanted)}
 
 
 def _neighbours(body_id: str, shown: list[Vertebra]) -> tuple[Vertebra, ...]:

@@ -42,7 +42,7 @@ def readable(
     for done, group in enumerate(series):
         report(done / len(series))
         try:
-            loaded = read_files(group[0].files)
+            loaded = read_files(group[0].files, group[0].facts)
         except RefusedInput as error:
             left_out.append(f"{len(group)} graded bodies of series {group[0].series_id}: {error.what}")
             continue

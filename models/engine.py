@@ -1,7 +1,8 @@
 """The engine: a child process that loads the models once and answers requests, one at a time.
 
-Lines in: {"id", "verb", "path", "files", "localiser", "grader", "vertebrae", "threads"}; the verb is screen, grade,
-embed or cancel; a model that is null is the bundled one, and no threads are as many as the engine thinks right.
+Lines in: {"id", "verb", "path", "files", "facts", "localiser", "grader", "vertebrae", "threads"}; the verb is screen,
+grade, embed or cancel; files come with the facts they had when they were taken in; a model that is null is the bundled
+one, and no threads are as many as the engine thinks right.
 Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
 """
 
@@ -25,7 +26,7 @@ from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.intake.study import read_files
 from vfscreen.ports import Grader, Localiser, Progress
 from vfscreen.screening import screen_series
-from vfscreen.wire import screening_to_wire, suggestion_to_wire, vertebra_from_wire
+from vfscreen.wire import facts_from_wire, screening_to_wire, suggestion_to_wire, vertebra_from_wire
 
 THREADS = 1
 """On two busy cores the demo CT takes 2-3 s to localise with one thread, and 9-14 s with two, which spin while they
@@ -108,7 +109,10 @@ class Engine:
         files = [Path(file) for file in request["files"]]
         path = Path(request["path"])
         key = (*_key(path), *(str(file) for file in files))
-        return self.series.get(key, lambda: read_files(files) if files else read_study(path))
+        if not files:
+            return self.series.get(key, lambda: read_study(path))
+        facts = facts_from_wire(request["facts"])
+        return self.series.get(key, lambda: read_files(files, facts))
 
 
 def _chosen(path: str | None) -> Path | None:

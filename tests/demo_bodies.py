@@ -9,8 +9,9 @@ import nibabel
 import numpy as np
 
 from vfscreen.anatomy import level_of
-from vfscreen.findings import Vertebra
+from vfscreen.findings import SeriesFacts, Vertebra
 from vfscreen.genant import POINT_NAMES, SixPoints, axes_of, heights_of
+from vfscreen.model_files import sha256_of
 from vfscreen.volume import Volume
 
 POINTS = Path(__file__).parent / "data" / "demo_points.json"
@@ -36,6 +37,11 @@ def write_nifti(volume: Volume, path: Path) -> Path:
     to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
     nibabel.save(nibabel.Nifti1Image(volume.voxels, to_ras @ volume.affine), path)
     return path
+
+
+def facts_of_file(path: Path) -> SeriesFacts:
+    """What import keeps of a file, so that it is known again; nothing of one that is not there."""
+    return SeriesFacts("nifti", sha256=sha256_of(path) if path.exists() else "")
 
 
 def cut_round_bodies(volume: Volume) -> Volume:

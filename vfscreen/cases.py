@@ -135,15 +135,15 @@ class Undone:
 class LabelledBody:
     """One body with the first readings that may train or test: all readers', unsuperseded.
 
-    `vertebra` is the geometry that they were read on.
+    `vertebra` is the geometry that they were read on; `files` are those of its series, `facts` what they held.
     """
 
     body_id: str
     series_id: str
     pseudonym: str
     split: Split
-    source: Path
     files: tuple[Path, ...]
+    facts: SeriesFacts
     vertebra: Vertebra
     neighbours: tuple[Vertebra, ...]
     readings: tuple[Reading, ...]

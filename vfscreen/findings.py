@@ -44,6 +44,7 @@ class SeriesFacts:
     """What is known of a series; no names. Units: mm, kV, years. Empty or None where the file does not say.
 
     `spacing_mm` is along the array's axes; `slices` and `thickness_mm` along the scan's own axis (through the slices).
+    `along_spine_mm` is how much of the spine one voxel shows, 0 where it is not known (see `vfscreen.thickness`).
     """
 
     kind: str
@@ -54,6 +55,7 @@ class SeriesFacts:
     spacing_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     slices: int = 0
     thickness_mm: float = 0.0
+    along_spine_mm: float = 0.0
     kilovolt: float | None = None
     age_years: int | None = None
     sex: str = ""

@@ -15,9 +15,9 @@ import numpy as np
 from vfscreen.cases import LabelledBody, Split
 from vfscreen.durable import write_durably
 from vfscreen.errors import SnapshotDamaged
-from vfscreen.findings import Phase, Vertebra
+from vfscreen.findings import Phase, SeriesFacts, Vertebra
 from vfscreen.training import Shares, shares_of
-from vfscreen.wire import vertebra_from_wire, vertebra_to_wire
+from vfscreen.wire import facts_from_wire, facts_to_wire, vertebra_from_wire, vertebra_to_wire
 
 _SCHEMA = "vfscreen/snapshot/1"
 
@@ -29,8 +29,8 @@ class Label:
     body_id: str
     series_id: str
     pseudonym: str
-    source: Path
     files: tuple[Path, ...]
+    facts: SeriesFacts
     vertebra: Vertebra
     neighbours: tuple[Vertebra, ...]
     shares: Shares
@@ -65,7 +65,7 @@ def label_of(body: LabelledBody) -> Label | None:
     if not said or body.vertebra.points is None:
         return None
     return Label(
-        body.body_id, body.series_id, body.pseudonym, body.source, body.files, body.vertebra, body.neighbours,
+        body.body_id, body.series_id, body.pseudonym, body.files, body.facts, body.vertebra, body.neighbours,
         shares_of(np.mean(said, axis=0).tolist()),
     )  # fmt: skip
 
@@ -131,8 +131,8 @@ def _label_to_json(label: Label) -> dict[str, Any]:
         "body_id": label.body_id,
         "series_id": label.series_id,
         "pseudonym": label.pseudonym,
-        "source": str(label.source),
         "files": [str(file) for file in label.files],
+        "facts": facts_to_wire(label.facts),
         "vertebra": vertebra_to_wire(label.vertebra),
         "neighbours": [vertebra_to_wire(body) for body in label.neighbours],
         "shares": list(label.shares),
@@ -144,8 +144,8 @@ def _label_from_json(content: dict[str, Any]) -> Label:
         body_id=content["body_id"],
         series_id=content["series_id"],
         pseudonym=content["pseudonym"],
-        source=Path(content["source"]),
         files=tuple(Path(file) for file in content["files"]),
+        facts=facts_from_wire(content["facts"]),
         vertebra=vertebra_from_wire(content["vertebra"]),
         neighbours=tuple(vertebra_from_wire(body) for body in content["neighbours"]),
         shares=shares_of(content["shares"]),

@@ -23,7 +23,7 @@ def screening_to_wire(screening: Screening) -> Json:
     """Writes a screening so that `screening_from_wire` gives back the same values."""
     return {
         "source": screening.source,
-        "series": None if screening.series is None else asdict(screening.series),
+        "series": None if screening.series is None else facts_to_wire(screening.series),
         "findings": [finding_to_wire(finding) for finding in screening.findings],
         "refusals": [asdict(refusal) for refusal in screening.refusals],
         "warnings": list(screening.warnings),
@@ -37,15 +37,23 @@ def screening_from_wire(content: Json) -> Screening:
     series = content["series"]
     return Screening(
         source=content["source"],
-        series=None
-        if series is None
-        else SeriesFacts(**series | {"spacing_mm": tuple(series["spacing_mm"])}),
+        series=None if series is None else facts_from_wire(series),
         findings=tuple(finding_from_wire(finding) for finding in content["findings"]),
         refusals=tuple(Refusal(**refusal) for refusal in content["refusals"]),
         warnings=tuple(content["warnings"]),
         models=content["models"],
         seconds=content["seconds"],
     )
+
+
+def facts_to_wire(facts: SeriesFacts) -> Json:
+    """Writes what is known of a series."""
+    return asdict(facts)
+
+
+def facts_from_wire(content: Json) -> SeriesFacts:
+    """Reads what `facts_to_wire` wrote."""
+    return SeriesFacts(**content | {"spacing_mm": tuple(content["spacing_mm"])})
 
 
 def finding_to_wire(finding: Finding) -> Json:

@@ -17,15 +17,13 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
 from vfscreen.genant import Grade
+from vfscreen.thickness import too_thick
 
 Float = NDArray[np.float64]
 Three = tuple[float, float, float]
 
 NATURAL_PREVALENCE = (1172 / 1460, 141 / 1460, 96 / 1460, 51 / 1460)
 """Shares of the grades among the vertebrae of VerSe'19, a clinical mixture."""
-
-THICK_MM = 3.0
-"""Slices over this along the spine: heights are not reliable, and sets are made with a threshold of their own."""
 
 RIDGE = 0.02
 
@@ -58,6 +56,10 @@ class Evidence:
             np.concatenate([part.thickness_mm for part in parts]),
         )
 
+    def too_thick(self) -> NDArray[np.bool_]:
+        """Says of each body, (n,), whether its CT is too thick for heights: sets then have their own threshold."""
+        return np.array([too_thick(float(step_mm)) for step_mm in self.thickness_mm], bool)
+
     def signals(self) -> Float:
         """Returns (n, 3): the network's expected grade, the largest regressed and the largest measured loss in tens."""
         expected = np.exp(log_softmax(self.logits, axis=1)) @ np.arange(4.0)
@@ -69,8 +71,8 @@ class Evidence:
 class Decision:
     """Weights of the signals, cuts of the severity, and the least probability that keeps a grade in the set.
 
-    `promise` is the share of bodies whose true grade the set holds; `least` and `least_thick` are the thresholds for
-    slices up to and over `THICK_MM`. `reader_scale` is where the readers of the training data cut a measured loss, as a
+    `promise` is the share of bodies whose true grade the set holds; `least` is the threshold, `least_thick` that for
+    slices too thick for heights. `reader_scale` is where the readers of the training data cut a measured loss, as a
     factor of Genant's 20, 25 and 40 %: grades are to be those that they would give.
     """
 
@@ -90,9 +92,12 @@ class Decision:
         """Returns the probabilities of the four grades, (n, 4)."""
         return _between(self.severity(evidence), np.array(self.cuts))
 
-    def sets(self, probabilities: Float, evidence: Evidence) -> list[tuple[Grade, ...]]:
-        """Returns each body's conformal set; it holds the most probable grade and no gap."""
-        thresholds = np.where(evidence.thickness_mm > THICK_MM, self.least_thick, self.least)
+    def sets(self, probabilities: Float, thick: NDArray[np.bool_]) -> list[tuple[Grade, ...]]:
+        """Returns each body's conformal set; it holds the most probable grade and no gap.
+
+        Shapes: probabilities (n, 4); thick (n,), whether slices are too thick for heights.
+        """
+        thresholds = np.where(thick, self.least_thick, self.least)
         sets = []
         for row, threshold in zip(probabilities, thresholds, strict=True):
             kept = np.flatnonzero((row >= threshold) | (row == row.max()))
@@ -139,7 +144,7 @@ def fit_decision(evidence: Evidence, shares: Float, weights: Float, promise: flo
     found = minimize(cost, start, method="L-BFGS-B", bounds=[(-6, 3)] * 3 + [(-5, 30)] + [(-3, 4)] * 2).x
     decision = Decision(_three(np.exp(found[:3])), _three(np.cumsum([found[3], *np.exp(found[4:])])), promise)
     chances = decision.probabilities(evidence)
-    thick = evidence.thickness_mm > THICK_MM
+    thick = evidence.too_thick()
     least = conformal_threshold(chances, shares, weights, promise)
     least_thick = least
     if thick.sum() >= 20:

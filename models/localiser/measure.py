@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.localiser.endplates import Outlines
-from vfscreen.findings import TOO_THICK
 from vfscreen.volume import Volume, anatomical_axes
 
 Float = NDArray[np.float64]
 
-THICK_MM = 3.05
-"""Slices thicker than 3 mm along the spine do not carry a height measurement (with room for rounding)."""
 ENDPLATE_UNCLEAR = "endplate unclear"
 PASSES_DIFFER = "points differ between two measurements"
 UNLIKE_NEIGHBOURS = "heights differ from neighbours"
@@ -93,8 +90,6 @@ def doubts_of(volume: Volume, outlines: Outlines, cut: NDArray[np.bool_]) -> lis
         )
         near = [mean[j] for j in (k - 1, k + 1) if 0 <= j < len(mean) and not cut[j]]
         flags = []
-        if signs.slice_mm > THICK_MM:
-            flags.append(TOO_THICK)
         if signs.spread_mm > UNCLEAR_MM:
             flags.append(ENDPLATE_UNCLEAR)
         if signs.differ_mm > DIFFER_MM:

@@ -15,11 +15,11 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.demo_bodies import cut_round_bodies, demo_bodies, write_nifti
+from tests.demo_bodies import cut_round_bodies, demo_bodies, facts_of_file, write_nifti
 from tests.small_models import write_small_grader
 from vfscreen.findings import screening_to_json
 from vfscreen.volume import Volume
-from vfscreen.wire import screening_from_wire, suggestion_from_wire, vertebra_to_wire
+from vfscreen.wire import facts_to_wire, screening_from_wire, suggestion_from_wire, vertebra_to_wire
 
 Json = dict[str, Any]
 SCHEMA = json.loads(
@@ -87,9 +87,8 @@ def test_bodies_whose_points_are_known_are_graded(
     assert suggestion.model == "grader-small"
     assert sum(suggestion.probabilities) == pytest.approx(1)
 
-    embedded = ask(running, request(2, "embed", ct, files=[str(ct)], grader=str(grader), vertebrae=bodies))[
-        -1
-    ]
+    known = {"files": [str(ct)], "facts": facts_to_wire(facts_of_file(ct))}
+    embedded = ask(running, request(2, "embed", ct, grader=str(grader), vertebrae=bodies, **known))[-1]
     assert np.allclose(embedded["result"][0], suggestion.embedding, atol=1e-5)
     assert embedded["result"][1] is None
 

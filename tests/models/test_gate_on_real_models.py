@@ -11,7 +11,7 @@ import pytest
 
 from models.grader.stored import read_grader, save_grader
 from models.simulate import Deformity, field_of, healthy_places, moved_points
-from tests.demo_bodies import demo_bodies, write_nifti
+from tests.demo_bodies import demo_bodies, facts_of_file, write_nifti
 from ui.trainer_client import TrainerClient
 from vfscreen.findings import Vertebra
 from vfscreen.gate import Decision, GateRule, judge
@@ -71,7 +71,7 @@ def held_out(demo_volume: Volume, tmp_path_factory: pytest.TempPathFactory) -> t
         patient = f"patient {which}"
         found += [
             Label(
-                f"{patient}/{body.level}", patient, patient, path, (path,), body,
+                f"{patient}/{body.level}", patient, patient, (path,), facts_of_file(path), body,
                 tuple(other for other in bodies if other is not body), SEVERE if i == which else NORMAL,
             )
             for i, body in enumerate(bodies)

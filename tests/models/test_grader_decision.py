@@ -71,7 +71,7 @@ def test_sets_hold_the_true_grade_as_often_as_promised(promise: float) -> None:
     decision = fit_decision(evidence_of_losses(losses, 6.0), shares, weights, promise)
     others, truth, _ = bodies(6000, seed=9)
     evidence = evidence_of_losses(others, 6.0, seed=10)
-    sets = decision.sets(decision.probabilities(evidence), evidence)
+    sets = decision.sets(decision.probabilities(evidence), evidence.too_thick())
     held = np.mean([Grade(int(row.argmax())) in kept for row, kept in zip(truth, sets, strict=True)])
     assert held >= promise - 0.02
 
@@ -85,15 +85,14 @@ def test_thick_slices_have_a_threshold_of_their_own_when_they_are_harder() -> No
     assert decision.least_thick < decision.least
     chances = np.array([[0.9, 0.06, 0.03, 0.01]])
     narrow = Decision(least=0.1, least_thick=0.02)
-    assert narrow.sets(chances, evidence_of_losses(np.array([5.0]), 0.0)) == [(Grade.NORMAL,)]
-    wide = narrow.sets(chances, evidence_of_losses(np.array([5.0]), 0.0, thickness_mm=5.0))
+    assert narrow.sets(chances, np.array([False])) == [(Grade.NORMAL,)]
+    wide = narrow.sets(chances, np.array([True]))
     assert wide == [(Grade.NORMAL, Grade.MILD, Grade.MODERATE)]
 
 
 def test_a_set_has_no_gap_and_is_never_empty() -> None:
     chances = np.array([[0.4, 0.05, 0.5, 0.05], [0.25, 0.25, 0.25, 0.25]])
-    evidence = evidence_of_losses(np.zeros(2), 0.0)
-    first, second = Decision(least=0.3, least_thick=0.3).sets(chances, evidence)
+    first, second = Decision(least=0.3, least_thick=0.3).sets(chances, np.zeros(2, bool))
     assert first == (Grade.NORMAL, Grade.MILD, Grade.MODERATE)
     assert len(second) == 4
 
@@ -123,4 +122,4 @@ def test_a_decision_comes_back_from_its_card() -> None:
 
 def test_no_body_gives_no_decision() -> None:
     assert PLAIN.probabilities(Evidence.none()).shape == (0, 4)
-    assert PLAIN.sets(np.zeros((0, 4)), Evidence.none()) == []
+    assert PLAIN.sets(np.zeros((0, 4)), Evidence.none().too_thick()) == []

@@ -9,7 +9,7 @@ import pytest
 
 from models.grader import load_grader
 from models.grader.suggest import BUNDLED
-from vfscreen.findings import Verdict, Vertebra
+from vfscreen.findings import TOO_THICK, Verdict, Vertebra
 from vfscreen.model_files import read_card
 from vfscreen.ports import Grader
 from vfscreen.volume import Volume
@@ -42,6 +42,18 @@ def test_a_body_without_points_gets_none_and_the_others_keep_their_places(
     suggestions = grader.grade(demo_volume, [cut, *demo_bodies[3:5]])
     assert suggestions[0] is None
     assert all(one is not None for one in suggestions[1:])
+
+
+def test_bodies_of_thick_slices_get_the_sets_of_thick_slices_even_where_they_overlap(
+    demo_volume: Volume, demo_bodies: list[Vertebra]
+) -> None:
+    loaded = load_grader()
+    doubtful = replace(loaded.trained.decision, least=0.5, least_thick=0.0)
+    grader = replace(loaded, trained=replace(loaded.trained, decision=doubtful))
+    thin, thick = demo_bodies[3], replace(demo_bodies[4], flags=(TOO_THICK,))
+    sure, doubted = grader.grade(demo_volume, [thin, thick])
+    assert sure is not None and len(sure.conformal_set) == 1
+    assert doubted is not None and len(doubted.conformal_set) == 4
 
 
 def test_nothing_measured_gives_nothing(grader: Grader, demo_volume: Volume) -> None:

@@ -20,7 +20,6 @@ from models.localiser.measure import (
     three_heights,
     uncertainty_mm,
 )
-from vfscreen.findings import TOO_THICK
 from vfscreen.volume import Volume
 
 SUPERIOR = slice(0, 3)
@@ -82,11 +81,6 @@ def test_a_low_body_is_cut_only_near_the_edge_of_the_view(outlines: Outlines) ->
     assert not cut_by_view(crushed, 1.0).any()
     assert UNLIKE_NEIGHBOURS in flags_of(crushed)[0]
     assert cut_by_view(with_margin(crushed, 0, SUPERIOR, 5.0), 1.0)[0]
-
-
-def test_thick_slices_flag_every_body_and_three_millimetres_are_not_thick(outlines: Outlines) -> None:
-    assert flags_of(outlines, 4.0) == [(TOO_THICK,)] * 4
-    assert flags_of(outlines, 3.0) == [()] * 4
 
 
 def test_doubt_is_said_in_words_and_widens_the_interval(outlines: Outlines) -> None:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from models.grader.stored import read_grader
-from tests.demo_bodies import cut_round_bodies, demo_bodies, write_nifti
+from tests.demo_bodies import cut_round_bodies, demo_bodies, facts_of_file, write_nifti
 from tests.small_models import write_small_grader
 from ui.engine_client import Cancelled
 from ui.trainer_client import TrainerClient
@@ -47,9 +47,10 @@ def client() -> Iterator[TrainerClient]:
 
 def labels(patient: str, ct: Path, bodies: list[Vertebra], shares: list[Shares]) -> tuple[Label, ...]:
     """What readers said of the bodies of one pseudo-patient."""
+    facts = facts_of_file(ct)
     return tuple(
         Label(
-            f"{patient}/{body.level}", f"series of {patient}", patient, ct, (ct,), body,
+            f"{patient}/{body.level}", f"series of {patient}", patient, (ct,), facts, body,
             tuple(other for other in bodies if other is not body), said,
         )
         for body, said in zip(bodies, shares, strict=True)

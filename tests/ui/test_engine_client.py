@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.demo_bodies import cut_round_bodies, demo_bodies, write_nifti
+from tests.demo_bodies import cut_round_bodies, demo_bodies, facts_of_file, write_nifti
 from tests.small_models import write_small_grader
 from ui.child_process import own_command
 from ui.engine_client import Cancelled, EngineBug, EngineClient, ModelChoice
@@ -69,7 +69,9 @@ def test_bodies_are_graded_by_an_engine_that_was_started_on_need(
     assert len(suggestions) == 6 and suggestions[0].model == "grader-small"
     assert suggestions[0].embedding.shape == (128,)
     started = client.pid
-    embeddings = answer_of(client.embed(ct, demo_bodies()[:2], files=[ct], models=models))
+    embeddings = answer_of(
+        client.embed(ct, demo_bodies()[:2], files=[ct], facts=facts_of_file(ct), models=models)
+    )
     assert len(embeddings) == 2 and embeddings[0].shape == (128,)
     assert client.pid == started, "the same engine answers again"
 

@@ -26,6 +26,7 @@ from pydicom.uid import (
 from tests.dicom_writer import Writing, cut, small_ct, uid_of, write_enhanced, write_series
 from vfscreen.errors import UnreadableFile
 from vfscreen.intake import LoadedSeries, read_files, read_study
+from vfscreen.thickness import too_thick
 from vfscreen.volume import Volume, reorient
 
 
@@ -105,7 +106,7 @@ def test_a_multi_frame_file_is_read(ct: Volume, tmp_path: Path):
     assert_same(loaded, ct)
     assert loaded.facts.kernel == "BONE"
     assert loaded.files == (tmp_path / "enhanced",)
-    assert_same(read_files(loaded.files), ct)
+    assert_same(read_files(loaded.files, loaded.facts), ct)
 
 
 def test_each_slice_is_rescaled_by_its_own_header(ct: Volume, tmp_path: Path):
@@ -246,20 +247,39 @@ def test_thick_slices_are_said_by_distance_or_thickness(
     write_series(tmp_path, Volume(ct.voxels, affine), Writing(thickness_mm=thickness_mm))
     loaded = read_study(tmp_path)
     assert loaded.warnings == (f"slices are {said} mm thick: heights are not reliable",)
-    assert loaded.facts.thickness_mm == pytest.approx(spacing_mm)
+    assert loaded.facts.thickness_mm == loaded.facts.along_spine_mm == max(spacing_mm, thickness_mm or 0.0)
+    assert too_thick(loaded.facts.along_spine_mm)
 
 
 def test_the_files_of_a_series_are_read_again_as_they_were(ct: Volume, tmp_path: Path):
     write_series(tmp_path, ct)
     write_series(tmp_path, ct, Writing(series="another", number=2), name=lambda k: f"other{k}")
     first = read_study(tmp_path)
-    assert_same(read_files(first.files), ct)
+    assert_same(read_files(first.files, first.facts), ct)
     cut(first.files[-1])
-    with pytest.raises(UnreadableFile, match="1 of the 12 files of this series are not what they were"):
-        read_files(first.files)
+    with pytest.raises(UnreadableFile, match=r"changed since import \(1 of its 12 files\)"):
+        read_files(first.files, first.facts)
     shutil.rmtree(tmp_path)
     with pytest.raises(UnreadableFile, match="12 of the 12 files of this series are gone"):
-        read_files(first.files)
+        read_files(first.files, first.facts)
+
+
+def test_a_series_that_was_replaced_by_another_one_under_the_same_names_is_refused(
+    ct: Volume, tmp_path: Path
+):
+    write_series(tmp_path, ct)
+    first = read_study(tmp_path)
+    write_series(tmp_path, ct, Writing(patient="somebody else"))
+    with pytest.raises(UnreadableFile, match="changed since import"):
+        read_files(first.files, first.facts)
+
+
+def test_a_series_that_was_cut_out_anew_under_its_old_uid_is_refused(ct: Volume, tmp_path: Path):
+    write_series(tmp_path, ct)
+    first = read_study(tmp_path)
+    write_series(tmp_path, Volume(ct.voxels, ct.affine @ np.diag([0.5, 1.0, 1.0, 1.0])))
+    with pytest.raises(UnreadableFile, match="changed since import"):
+        read_files(first.files, first.facts)
 
 
 @pytest.mark.parametrize(

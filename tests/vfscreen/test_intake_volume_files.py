@@ -98,6 +98,7 @@ def test_a_sagittal_scan_counts_its_sagittal_slices(ct: Volume, tmp_path: Path):
     loaded = read_study(write_nifti(tmp_path / "sagittal.nii", Volume(ct.voxels, affine)))
     assert (loaded.facts.slices, loaded.facts.thickness_mm) == (128, pytest.approx(4.0))
     assert loaded.warnings == ()  # heights lie in the sagittal slices: their distance does not blur them
+    assert loaded.facts.along_spine_mm == pytest.approx(2.5)
 
 
 def test_thick_slices_along_the_spine_are_said(ct: Volume, tmp_path: Path):
@@ -287,7 +288,25 @@ def test_a_folder_with_one_volume_is_that_volume_and_with_two_is_refused(ct: Vol
 def test_a_known_file_is_read_again_unless_it_is_gone(ct: Volume, tmp_path: Path):
     path = write_nifti(tmp_path / "a.nii", ct)
     first = read_study(path)
-    assert np.array_equal(read_files(first.files).volume.voxels, first.volume.voxels)
+    assert np.array_equal(read_files(first.files, first.facts).volume.voxels, first.volume.voxels)
     path.unlink()
     with pytest.raises(UnreadableFile, match="1 of the 1 files of this series are gone"):
-        read_files(first.files)
+        read_files(first.files, first.facts)
+
+
+def test_a_file_that_was_replaced_by_another_ct_is_refused(ct: Volume, tmp_path: Path):
+    path = write_nifti(tmp_path / "a.nii", ct)
+    first = read_study(path)
+    write_nifti(path, Volume(ct.voxels[1:].copy(), ct.affine))
+    with pytest.raises(UnreadableFile, match="changed since import"):
+        read_files(first.files, first.facts)
+
+
+def test_two_cts_with_one_and_the_same_header_file_are_two(ct: Volume, tmp_path: Path):
+    digests = []
+    for name, voxels in (("a", ct.voxels), ("b", ct.voxels[::-1].copy())):
+        (tmp_path / name).mkdir()
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(voxels), str(tmp_path / name / "ct.mhd"))
+        digests.append(read_study(tmp_path / name / "ct.mhd").facts.sha256)
+    assert (tmp_path / "a/ct.mhd").read_bytes() == (tmp_path / "b/ct.mhd").read_bytes()
+    assert digests[0] != digests[1]

@@ -113,7 +113,15 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def labelled(*readings: Reading, body: Vertebra | None = None) -> LabelledBody:
     return LabelledBody(
-        "b", "s", "p", Split.TRAIN, Path("ct"), (Path("ct"),), body or vertebra(Level.L1), (), readings
+        "b",
+        "s",
+        "p",
+        Split.TRAIN,
+        (Path("ct"),),
+        SeriesFacts("nifti"),
+        body or vertebra(Level.L1),
+        (),
+        readings,
     )
 
 

@@ -32,7 +32,8 @@ from vfscreen.genant import (
 )
 from vfscreen.intake import LoadedSeries
 from vfscreen.ports import Located
-from vfscreen.screening import NO_INTACT_NEIGHBOUR, NOTHING_FOUND, measure_all, screen_series
+from vfscreen.screening import NOTHING_FOUND, screen_series
+from vfscreen.spine_morphometry import NO_INTACT_NEIGHBOUR, measure_all
 from vfscreen.volume import Volume
 from vfscreen.wire import screening_from_wire, screening_to_wire
 
@@ -67,7 +68,13 @@ class Constant:
 
 def volume(spine_step_mm: float = 1.0) -> LoadedSeries:
     affine = np.diag([1.0, 1.0, spine_step_mm, 1.0])
-    facts = SeriesFacts("nifti", spacing_mm=(1.0, 1.0, spine_step_mm), slices=4, thickness_mm=spine_step_mm)
+    facts = SeriesFacts(
+        "nifti",
+        spacing_mm=(1.0, 1.0, spine_step_mm),
+        slices=4,
+        thickness_mm=spine_step_mm,
+        along_spine_mm=spine_step_mm,
+    )
     return LoadedSeries(Volume(np.zeros((4, 4, 4), np.int16), affine), facts, (), (), (Path("ct.nii"),))
 
 
@@ -136,9 +143,18 @@ def test_thick_slices_flag_every_body_and_measure_none() -> None:
     assert all(finding.morphometry is None and finding.suggestion for finding in found.findings)
 
 
+def test_overlapping_thick_slices_are_as_thick_as_any_others() -> None:
+    every_mm = volume(spine_step_mm=2.5)
+    found = screened(
+        Located(tuple(demo_bodies())), replace(every_mm, facts=replace(every_mm.facts, along_spine_mm=5.0))
+    )
+    assert all(TOO_THICK in finding.vertebra.flags for finding in found.findings)
+    assert all(finding.morphometry is None for finding in found.findings)
+
+
 def test_thick_slices_across_the_spine_do_not_matter() -> None:
     loaded = volume()
-    sagittal = replace(loaded, volume=replace(loaded.volume, affine=np.diag([5.0, 1.0, 1.0, 1.0])))
+    sagittal = replace(loaded, facts=replace(loaded.facts, thickness_mm=5.0))
     found = screened(Located(tuple(demo_bodies())), sagittal)
     assert all(finding.morphometry for finding in found.findings)
 

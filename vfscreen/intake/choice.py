@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from vfscreen.errors import RefusedInput
 from vfscreen.intake.dicom_series import DicomSeries, stack_series
 from vfscreen.intake.kernel import kernel_of
-from vfscreen.intake.loaded import THICK_MM
 from vfscreen.intake.stack import Stack
+from vfscreen.thickness import too_thick
 
 _THIN_MM = 1.6
-_ROUNDING_MM = 0.05
 _NEARLY_ALL = 0.8
 
 
@@ -40,7 +39,7 @@ def choose(series: Sequence[DicomSeries]) -> Choice:
             refused.append((candidate, error))
     if not stacks:
         raise max(refused, key=lambda pair: len(pair[0].slices))[1]
-    measurable = [pair for pair in stacks if effective_mm(pair[1]) <= THICK_MM + _ROUNDING_MM]
+    measurable = [pair for pair in stacks if not too_thick(pair[1].thickness_mm)]
     pool = measurable or stacks
     longest_mm = max(stack.coverage_mm for _, stack in pool)
     chosen, stack = max(pool, key=lambda pair: _merit(pair[0], pair[1], longest_mm))
@@ -52,21 +51,15 @@ def choose(series: Sequence[DicomSeries]) -> Choice:
 def describe(series: DicomSeries, stack: Stack) -> str:
     """Says what distinguishes a series: thickness, count, kernel."""
     kind = kernel_of(series.tags.kernel, series.tags.description)
-    return f"{effective_mm(stack):.3g} mm, {len(stack.slices)} slices, {kind.words}"
-
-
-def effective_mm(stack: Stack) -> float:
-    """Returns the larger of the slices' thickness and distance: overlapping thick slices are still thick."""
-    return max(stack.slices[0].thickness_mm or 0.0, stack.spacing_mm)
+    return f"{stack.thickness_mm:.3g} mm, {len(stack.slices)} slices, {kind.words}"
 
 
 def _merit(series: DicomSeries, stack: Stack, longest_mm: float) -> tuple[float, ...]:
-    thickness_mm = effective_mm(stack)
     return (
         stack.coverage_mm >= _NEARLY_ALL * longest_mm,
-        thickness_mm <= _THIN_MM,
+        stack.thickness_mm <= _THIN_MM,
         kernel_of(series.tags.kernel, series.tags.description),
-        -round(thickness_mm, 1),
+        -round(stack.thickness_mm, 1),
         stack.coverage_mm,
         -(series.tags.series_number or 0),
     )

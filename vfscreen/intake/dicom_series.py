@@ -11,9 +11,10 @@ from vfscreen.errors import NotACt, NotHounsfield
 from vfscreen.findings import SeriesFacts
 from vfscreen.intake.headers import CT_CLASSES, SeriesTags, SliceHeader
 from vfscreen.intake.hounsfield import check_hounsfield
-from vfscreen.intake.loaded import LoadedSeries, thickness_warning
+from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.pixels import read_voxels
 from vfscreen.intake.stack import Stack, stack_of
+from vfscreen.thickness import thickness_warning
 from vfscreen.volume import Volume
 
 _NOT_SLICES = {
@@ -106,12 +107,11 @@ def load(series: DicomSeries, stack: Stack, pseudonym: str) -> LoadedSeries:
     volume = Volume(read_voxels(stack.slices), stack.affine)
     files = tuple(dict.fromkeys(header.path for header in stack.slices))
     check_hounsfield(volume, series.where)
-    said = stack.slices[0].thickness_mm or 0.0
     lossy = ("the pictures were compressed with loss",) if any(h.lossy for h in stack.slices) else ()
     return LoadedSeries(
         volume=volume,
         facts=_facts(series.tags, stack, volume, pseudonym),
-        warnings=(*stack.warnings, *lossy, *thickness_warning(max(said, stack.spacing_mm))),
+        warnings=(*stack.warnings, *lossy, *thickness_warning(stack.thickness_mm)),
         others=(),
         files=files,
     )
@@ -128,7 +128,8 @@ def _facts(tags: SeriesTags, stack: Stack, volume: Volume, pseudonym: str) -> Se
         kernel=tags.kernel,
         spacing_mm=(first, second, third),
         slices=len(stack.slices),
-        thickness_mm=stack.spacing_mm,
+        thickness_mm=stack.thickness_mm,
+        along_spine_mm=stack.thickness_mm,  # the stack is axial
         kilovolt=tags.kilovolt,
         age_years=tags.age_years,
         sex=tags.sex,

@@ -30,14 +30,3 @@ class LoadedSeries:
         if len(self.files) == 1:
             return self.files[0]
         return Path(os.path.commonpath([file.parent for file in self.files]))
-
-
-THICK_MM = 3.0
-_ROUNDING_MM = 0.05
-
-
-def thickness_warning(thickness_mm: float) -> tuple[str, ...]:
-    """Says so where slices are too thick, along the spine, for heights to be trusted."""
-    if thickness_mm <= THICK_MM + _ROUNDING_MM:
-        return ()
-    return (f"slices are {thickness_mm:.1f} mm thick: heights are not reliable",)

@@ -43,6 +43,11 @@ class Stack:
     warnings: tuple[str, ...] = ()
 
     @property
+    def thickness_mm(self) -> float:
+        """The larger of the slices' thickness and distance: overlapping thick slices are still thick."""
+        return max(self.slices[0].thickness_mm or 0.0, self.spacing_mm)
+
+    @property
     def coverage_mm(self) -> float:
         """Length of the scan along its own axis."""
         return self.spacing_mm * len(self.slices)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from vfscreen.errors import MixedStudy, NothingToScreen, UnreadableFile
+from vfscreen.findings import SeriesFacts
 from vfscreen.intake.choice import Choice, choose, describe
-from vfscreen.intake.dicom_series import DicomSeries, group, load
+from vfscreen.intake.dicom_series import DicomSeries, group, load, stack_series
 from vfscreen.intake.headers import SeriesTags
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.pseudonym import pseudonym_of
@@ -71,11 +74,11 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
     )
 
 
-def read_files(files: Sequence[Path], pseudonyms: Pseudonyms | None = None) -> LoadedSeries:
-    """Reads a series again from exactly the files that it was read from (`LoadedSeries.files`).
+def read_files(files: Sequence[Path], facts: SeriesFacts) -> LoadedSeries:
+    """Reads a series again from exactly the files that it was read from (`LoadedSeries.files`, with their facts).
 
     Raises:
-        RefusedInput: a file is gone, or no longer what it was.
+        RefusedInput: a file is gone, or has changed since; readings of one CT are never shown on another.
     """
     gone = [file for file in files if not file.is_file()]
     if gone or not files:
@@ -86,16 +89,26 @@ def read_files(files: Sequence[Path], pseudonyms: Pseudonyms | None = None) -> L
             "bring the folder back to where it was imported from",
         )
     if len(files) == 1 and kind_of(files[0]) is not None:
-        return read_one_volume(files[0], pseudonyms)
-    loaded = _read_dicom(survey(files, _silent), files[0].parent, pseudonyms)
-    changed = sorted(set(files) - set(loaded.files))
+        loaded = read_one_volume(files[0], None)
+        changed = [] if loaded.facts.sha256 == facts.sha256 else list(files)
+    else:
+        slices = tuple(h for h in survey(files, _silent).slices if h.tags.series_uid == facts.uid)
+        changed = sorted(set(files) - {header.path for header in slices})
+        if not changed:
+            series = DicomSeries(slices[0].tags, slices)
+            loaded = load(series, stack_series(series), "")
+            changed = [] if _is_same_grid(loaded.facts, facts) else list(files)
     if changed:
         raise UnreadableFile(
-            f"{len(changed)} of the {len(files)} files of this series are not what they were",
+            f"this series has changed since import ({len(changed)} of its {len(files)} files)",
             str(changed[0]),
-            "bring them back from the archive",
+            "bring back the files that were imported",
         )
     return loaded
+
+
+def _is_same_grid(now: SeriesFacts, then: SeriesFacts) -> bool:
+    return now.slices == then.slices and np.allclose(now.spacing_mm, then.spacing_mm, atol=1e-3)
 
 
 def read_one_volume(path: Path, pseudonyms: Pseudonyms | None) -> LoadedSeries:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from vfscreen.errors import NotACt, UnreadableFile, UnsupportedGeometry
 from vfscreen.findings import SeriesFacts
 from vfscreen.intake.hounsfield import check_hounsfield
-from vfscreen.intake.loaded import LoadedSeries, thickness_warning
+from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.nifti import read_nifti
+from vfscreen.thickness import thickness_warning
 from vfscreen.volume import Volume, anatomical_axes
 
 Float = NDArray[np.float64]
@@ -25,6 +26,8 @@ _KINDS = {
     ".mha": "metaimage",
     ".mhd": "metaimage",
 }
+HEADERS_ALONE = (".nhdr", ".mhd")
+
 SKEW_COSINE = 0.02
 """Axes may be off the right angle by a degree; more is a sheared grid (gantry tilt that somebody converted)."""
 
@@ -55,8 +58,7 @@ def read_volume_file(path: Path) -> LoadedSeries:
     _check_right_angles(volume, path)
     check_hounsfield(volume, str(path))
     facts = _facts(volume, path)
-    along_spine_mm = float(volume.spacing_mm[anatomical_axes(volume.affine)[0][2]])
-    return LoadedSeries(volume, facts, (*warnings, *thickness_warning(along_spine_mm)), (), (path,))
+    return LoadedSeries(volume, facts, (*warnings, *thickness_warning(facts.along_spine_mm)), (), (path,))
 
 
 def scan_axis(volume: Volume) -> int:
@@ -72,13 +74,16 @@ def scan_axis(volume: Volume) -> int:
     return anatomical_axes(volume.affine)[0][2]
 
 
-def sha256_of(path: Path) -> str:
-    """Returns the sha256 of a file's bytes, in hexadecimal."""
+def _digest(path: Path, volume: Volume) -> str:
+    """Returns the sha256 of a file's bytes; of a header whose voxels lie in another file, together with the voxels."""
     try:
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = hashlib.file_digest(stream, "sha256")
     except OSError as error:
         raise UnreadableFile("the file cannot be read", str(path), "check the file and its rights") from error
+    if path.suffix.lower() in HEADERS_ALONE:
+        digest.update(volume.voxels.data)
+    return digest.hexdigest()
 
 
 def _facts(volume: Volume, path: Path) -> SeriesFacts:
@@ -89,7 +94,8 @@ def _facts(volume: Volume, path: Path) -> SeriesFacts:
         spacing_mm=(first, second, third),
         slices=volume.shape[axis],
         thickness_mm=float(volume.spacing_mm[axis]),
-        sha256=sha256_of(path),
+        along_spine_mm=float(volume.spacing_mm[anatomical_axes(volume.affine)[0][2]]),
+        sha256=_digest(path, volume),
     )
 
 
