@@ -18,8 +18,10 @@ from db import (
     cases,
     checks,
     edits,
+    embeddings,
     labels,
     ledger,
+    pseudonyms,
     readings,
     screenings,
     series,
@@ -41,6 +43,7 @@ from vfscreen.cases import (
     Undone,
 )  # fmt: skip
 from vfscreen.findings import Finding, Mode, Reading, Screening, Vertebra
+from vfscreen.neighbours import GradedEmbeddings
 from vfscreen.split import USUAL_SHARES, Shares
 
 BACKUP_NOT_WITHIN = timedelta(minutes=30)
@@ -126,6 +129,16 @@ class Store:
         """Takes a series in; returns its id, and whether it is new (same SeriesInstanceUID or sha256: it is not)."""
         with self._writing() as session:
             return series.add_series(session, series_given, self._shares, self._always_train, self._clock())
+
+    def has_patients(self) -> bool:
+        """Says whether the store knows any patient."""
+        with self._reading() as session:
+            return pseudonyms.has_patients(session)
+
+    def bind_key(self, key_print: str) -> str:
+        """Returns the print of the key that the patients were named with; without patients, it becomes this one."""
+        with self._writing() as session:
+            return pseudonyms.bind_key(session, key_print, self._clock())
 
     def queue(self, model: str) -> list[str]:
         """Returns the ids of the series that this grader has not screened yet, oldest first."""
@@ -231,6 +244,16 @@ class Store:
         """Returns every body with a first reading that may train or test."""
         with self._reading() as session:
             return labels.labelled_bodies(session)
+
+    def graded_embeddings(self, model: str, reader: str) -> GradedEmbeddings:
+        """Returns what a model made of every graded body of the cases whose opinion this reader was shown."""
+        with self._reading() as session:
+            return embeddings.graded_embeddings(session, model, reader)
+
+    def vertebrae(self, wanted: Sequence[tuple[str, int]]) -> list[Vertebra]:
+        """Returns versions of bodies (body id, geometry version), in their order; raises `NoSuchThing`."""
+        with self._reading() as session:
+            return embeddings.vertebrae(session, wanted)
 
     def add_model(self, model: ModelRow) -> None:
         """Mirrors a model file; a known id with another sha256 is refused (`WeightsDamaged`)."""

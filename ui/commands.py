@@ -23,8 +23,7 @@ from vfscreen import NOTICE
 from vfscreen.data_folder import VARIABLE, data_folder
 from vfscreen.errors import KnownError
 from vfscreen.export.readings_csv import export_readings_csv
-from vfscreen.importing import ImportKind, import_paths
-from vfscreen.intake import pseudonym_key
+from vfscreen.importing import ImportKind, import_paths, key_of
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import (
     activate,
@@ -105,7 +104,7 @@ def import_cases(
     house = open_house(data_folder(data))
     counts = dict.fromkeys(ImportKind, 0)
     with house.store, progress_shown("import") as progress:
-        key = pseudonym_key(house.folder.key)
+        key = key_of(house.store, house.folder.key)
         imports = import_paths(paths, house.store, house.cache, key=key, patient=patient, progress=progress)
         for result in imports:
             counts[result.kind] += 1
@@ -186,6 +185,8 @@ def backup(
     house.folder.backups.mkdir(exist_ok=True)
     with house.store:
         print(house.store.backup(to or house.folder.backups))
+    if house.folder.key.exists():
+        note(f"the key of the pseudonyms is not in it: keep a copy of {house.folder.key} apart from it")
 
 
 @app.command()

@@ -15,8 +15,8 @@ from vfscreen.durable import write_durably
 from vfscreen.errors import UnreadableFile
 from vfscreen.export.picture import write_picture
 from vfscreen.findings import Screening, screening_to_json
-from vfscreen.importing import import_paths
-from vfscreen.intake import pseudonym_key, read_study
+from vfscreen.importing import import_paths, key_of
+from vfscreen.intake import read_study
 
 JSON_NAME, PICTURE_NAME = "screen.json", "mid_sagittal.png"
 
@@ -28,7 +28,7 @@ def import_demo(house: House) -> str:
         KnownError: the demo CT is not installed, or cannot be taken in.
     """
     with progress_shown("demo CT") as progress:
-        key = pseudonym_key(house.folder.key)
+        key = key_of(house.store, house.folder.key)
         for result in import_paths([demo_ct()], house.store, house.cache, key=key, progress=progress):
             if result.series_id:
                 return result.series_id

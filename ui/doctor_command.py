@@ -9,10 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ui.composition import open_house, shelf_in
+from ui.composition import House, open_house, shelf_in
 from vfscreen import NOTICE
 from vfscreen.data_folder import DataFolder
 from vfscreen.errors import KnownError
+from vfscreen.importing import key_of
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import damaged_on, in_use
 
@@ -81,7 +82,17 @@ def _look_at_store(folder: DataFolder) -> tuple[list[str], list[str]]:
         return [], [str(error)]
     with house.store:
         lines = [f"store: {house.store.file}, {len(house.store.all_readings())} readings", *house.store.notes]
-        return lines, house.store.check()
+        return lines, house.store.check() + _look_at_key(house)
+
+
+def _look_at_key(house: House) -> list[str]:
+    if not house.store.has_patients():
+        return []
+    try:
+        key_of(house.store, house.folder.key)
+    except KnownError as error:
+        return [str(error)]
+    return []
 
 
 def _home(room: str) -> Path | None:

@@ -8,8 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from vfscreen.cases import NewSeries
+from vfscreen.errors import PseudonymKeyLost
 from vfscreen.findings import Refusal
 from vfscreen.intake import LoadedSeries, Pseudonyms, judge
+from vfscreen.intake.pseudonym import PUT_IT_BACK, key_print, pseudonym_key
 from vfscreen.ports import CaseStore, Progress
 from vfscreen.slice_cache import SliceCache
 
@@ -30,6 +32,24 @@ class Imported:
     where: str
     words: str
     series_id: str = ""
+
+
+def key_of(store: CaseStore, path: Path) -> bytes:
+    """Returns the key that the store's patients are named with; made at `path` if there are none yet.
+
+    Raises:
+        PseudonymKeyLost: there are patients, and their key is gone, or another one lies there.
+        KnownError: the key file is damaged.
+    """
+    known = store.has_patients()  # asked first: whoever was taken in by another process meanwhile had a key
+    key = pseudonym_key(path, may_make=not known)
+    if store.bind_key(key_print(key)) != key_print(key):
+        raise PseudonymKeyLost(
+            "this key of the pseudonyms is not the one that this store's patients were named with",
+            str(path),
+            PUT_IT_BACK,
+        )
+    return key
 
 
 def import_paths(

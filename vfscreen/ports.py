@@ -21,6 +21,7 @@ from vfscreen.cases import (
     Undone,
 )  # fmt: skip
 from vfscreen.findings import Finding, Mode, Reading, Refusal, Screening, Suggestion, Vertebra
+from vfscreen.neighbours import GradedEmbeddings
 from vfscreen.volume import Volume
 
 Progress = Callable[[str, float], None]
@@ -70,6 +71,12 @@ class CaseStore(Protocol):
 
     def add_series(self, series: NewSeries) -> tuple[str, bool]:
         """Takes a series in; returns its id, and whether it is new (same SeriesInstanceUID or sha256: it is not)."""
+
+    def has_patients(self) -> bool:
+        """Says whether the store knows any patient."""
+
+    def bind_key(self, key_print: str) -> str:
+        """Returns the print of the key that the patients were named with; without patients, it becomes this one."""
 
     def queue(self, model: str) -> list[str]:
         """Returns the ids of the series that this grader has not screened yet, oldest first."""
@@ -134,6 +141,12 @@ class CaseStore(Protocol):
 
     def labelled_bodies(self) -> list[LabelledBody]:
         """Returns every body with a first reading that may train or test."""
+
+    def graded_embeddings(self, model: str, reader: str) -> GradedEmbeddings:
+        """Returns what a model made of every graded body of the cases whose opinion this reader was shown."""
+
+    def vertebrae(self, wanted: Sequence[tuple[str, int]]) -> list[Vertebra]:
+        """Returns versions of bodies (body id, geometry version), in their order; raises `NoSuchThing`."""
 
     def add_model(self, model: ModelRow) -> None:
         """Mirrors a model file; a known id with another sha256 is refused (`WeightsDamaged`)."""

@@ -12,8 +12,7 @@ from vfscreen.data_folder import DataFolder
 from vfscreen.errors import NoSuchThing
 from vfscreen.findings import Finding, Screening, Suggestion
 from vfscreen.genant import Grade, Reference, measure
-from vfscreen.importing import import_paths
-from vfscreen.intake import pseudonym_key
+from vfscreen.importing import import_paths, key_of
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import in_use
 from vfscreen.settings import Settings, save_settings
@@ -40,7 +39,7 @@ def fill(root: Path, volume: Volume) -> None:
     save_settings(root / "settings.toml", Settings(reader=READER))
     house = open_department(root)
     with house.store:
-        key = pseudonym_key(house.folder.key)
+        key = key_of(house.store, house.folder.key)
         paths = [files / "first.nii.gz", files / "second.nii.gz"]
         for taken in import_paths(
             paths, house.store, house.cache, key=key, progress=lambda _what, _share: None

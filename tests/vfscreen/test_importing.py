@@ -10,7 +10,8 @@ import pytest
 
 from db.store import Store, open_store
 from tests.dicom_writer import Writing, cut, small_ct, write_series
-from vfscreen.importing import Imported, ImportKind, import_paths
+from vfscreen.errors import PseudonymKeyLost
+from vfscreen.importing import Imported, ImportKind, import_paths, key_of
 from vfscreen.intake import read_files
 from vfscreen.slice_cache import SliceCache
 from vfscreen.volume import Volume, sagittal_first
@@ -70,7 +71,7 @@ def test_a_case_that_was_taken_can_be_opened_from_cache_and_read_from_source(
     assert np.array_equal(mapped.voxels, sagittal_first(ct).voxels)
     case = store.case(taken.series_id, "anna")
     assert len(case.files) == 12
-    assert np.array_equal(read_files(case.files).volume.voxels, ct.voxels)
+    assert np.array_equal(read_files(case.files, case.facts).volume.voxels, ct.voxels)
 
 
 def test_the_same_series_is_imported_once_and_its_lost_cache_renewed(
@@ -122,3 +123,33 @@ def test_a_refused_series_says_what_to_do(ct: Volume, store: Store, cache: Slice
     assert refused.kind is ImportKind.REFUSED
     assert "lie 5.00 mm apart, where 2.50 mm is usual" in refused.words
     assert refused.words.endswith("export the whole series again")
+
+
+def test_a_lost_key_is_not_made_anew_once_the_store_knows_a_patient(
+    ct: Volume, store: Store, cache: SliceCache, tmp_path: Path
+):
+    path = tmp_path / "data" / "pseudonym.key"
+    key = key_of(store, path)
+    write_series(tmp_path / "cd", ct)
+    import_all(store, cache, tmp_path / "cd")
+    path.unlink()
+    with pytest.raises(PseudonymKeyLost, match="is gone, and this store knows patients already"):
+        key_of(store, path)
+    assert not path.exists()
+    path.write_bytes(key)
+    assert key_of(store, path) == key
+
+
+def test_the_key_of_another_store_is_refused(ct: Volume, store: Store, cache: SliceCache, tmp_path: Path):
+    key_of(store, tmp_path / "ours.key")
+    write_series(tmp_path / "cd", ct)
+    import_all(store, cache, tmp_path / "cd")
+    (tmp_path / "theirs.key").write_bytes(b"t" * 32)
+    with pytest.raises(PseudonymKeyLost, match="not the one that this store's patients were named with"):
+        key_of(store, tmp_path / "theirs.key")
+
+
+def test_a_store_without_patients_may_begin_with_another_key(store: Store, tmp_path: Path):
+    key_of(store, tmp_path / "first.key")
+    second = key_of(store, tmp_path / "second.key")
+    assert key_of(store, tmp_path / "second.key") == second

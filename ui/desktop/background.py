@@ -240,10 +240,9 @@ class Importer:
         self._stop.set()
 
     def _run(self, paths: Sequence[Path]) -> None:
-        from vfscreen.importing import import_paths  # DICOM and its decoders: only where they are needed
-        from vfscreen.intake import pseudonym_key
+        from vfscreen.importing import import_paths, key_of  # DICOM and its decoders: only where they are needed
 
-        key = pseudonym_key(self._parts.folder.key)
+        key = key_of(self._parts.store, self._parts.folder.key)
         results = import_paths(paths, self._parts.store, self._parts.cache, key=key, progress=self._told)
         for result in results:
             self._tell_line(str(result.kind), result.where, result.words)

@@ -9,22 +9,27 @@ import secrets
 import time
 from pathlib import Path
 
-from vfscreen.errors import KnownError
+from vfscreen.errors import KnownError, PseudonymKeyLost
 
 _KEY_BYTES = 32
 _DIGITS = 32
 _ANOTHER_PROCESS_WRITES_IT_S = 1.0
 
 
-def pseudonym_key(path: Path) -> bytes:
-    """Returns the key in the file `path`, and makes one, readable by the user alone, where there is none.
+def pseudonym_key(path: Path, *, may_make: bool = True) -> bytes:
+    """Returns the key in the file `path`; where there is none, makes one, readable by the user alone, if it may.
 
     (On Windows the folder's own rights protect it: a user's application data are closed to other users.)
 
     Raises:
+        PseudonymKeyLost: there is no such file, and a new key may not be made.
         KnownError: the key file is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not may_make and not path.exists():
+        raise PseudonymKeyLost(
+            "the key of the pseudonyms is gone, and this store knows patients already", str(path), PUT_IT_BACK
+        )
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except FileExistsError:
@@ -37,6 +42,16 @@ def pseudonym_key(path: Path) -> bytes:
         stream.flush()
         os.fsync(stream.fileno())
     return key
+
+
+PUT_IT_BACK = (
+    "put your copy of this file back; under another key every known patient would count as a new one"
+)
+
+
+def key_print(key: bytes) -> str:
+    """Returns what tells one key from another and gives nothing of it away."""
+    return hmac.new(key, b"vfscreen/key-print/1", hashlib.sha256).hexdigest()[:_DIGITS]
 
 
 def _read_key(path: Path) -> bytes:
