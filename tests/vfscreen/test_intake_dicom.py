@@ -156,18 +156,17 @@ def test_a_stack_turned_about_its_own_axis_keeps_its_place(ct: Volume, tmp_path:
     assert np.allclose(reorient(loaded.volume, (2, 1, 0), (1, 1, 1)).affine, ct.affine, atol=1e-5)
 
 
-def test_other_files_in_the_folder_do_no_harm_and_are_listed(ct: Volume, tmp_path: Path):
+def test_other_files_in_the_folder_do_no_harm_and_are_said(ct: Volume, tmp_path: Path):
     write_series(tmp_path / "a" / "b", ct)
     (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7")
     (tmp_path / "README").write_text("from the archive")
     (tmp_path / "DICOMDIR").write_bytes(b"an index")
     loaded = read_study(tmp_path)
     assert_same(loaded, ct)
-    assert set(loaded.others) == {
-        "report.pdf: not a CT but a PDF",
-        "README: neither DICOM nor another kind of CT",
+    assert set(loaded.warnings) == {
+        "left out: report.pdf: not a CT but a PDF",
+        "left out: README: neither DICOM nor another kind of CT",
     }
-    assert loaded.warnings == ()
 
 
 def test_a_damaged_file_beside_a_good_series_is_said(ct: Volume, tmp_path: Path):
@@ -175,7 +174,8 @@ def test_a_damaged_file_beside_a_good_series_is_said(ct: Volume, tmp_path: Path)
     cut(files[-1])
     loaded = read_study(tmp_path)
     assert loaded.facts.slices == 11  # nothing but the warning tells that the uppermost slice is missing
-    assert loaded.warnings == (f"files that could not be read: {files[-1].name}",)
+    damaged = "a DICOM file that is damaged or cut short"
+    assert loaded.warnings == (f"could not be read: {files[-1].name}: {damaged}",)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.02, 0.03, 0.04, 0.3, 0.999])
@@ -185,7 +185,7 @@ def test_a_file_cut_anywhere_is_found_without_decoding(ct: Volume, tmp_path: Pat
     cut(files[0], share)
     loaded = read_study(tmp_path)
     assert loaded.facts.slices == 11
-    assert [other.split(": ")[1] for other in loaded.others] == ["a DICOM file that is damaged or cut short"]
+    assert [said.split(": ")[2] for said in loaded.warnings] == ["a DICOM file that is damaged or cut short"]
 
 
 def test_pixels_damaged_inside_are_named_by_file(ct: Volume, tmp_path: Path):

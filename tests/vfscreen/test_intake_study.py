@@ -56,11 +56,10 @@ def test_the_thin_bone_series_is_chosen_and_the_choice_is_said(ct: Volume, tmp_p
     loaded = read_study(tmp_path)
     assert loaded.facts.description == "BONE 2.5"
     assert loaded.warnings[0] == "chosen of 4 series: series 3 BONE 2.5 (2.5 mm, 20 slices, bone kernel)"
-    assert loaded.warnings[1:] == tuple(f"not chosen: {other}" for other in loaded.others)
-    assert set(loaded.others) == {
-        "series 2 SOFT 2.5: 2.5 mm, 20 slices, standard kernel",
-        "series 4 BONE 5: 5 mm, 10 slices, bone kernel",
-        "series 5 COR: the slices are coronal, not axial, which is not handled yet",
+    assert set(loaded.warnings[1:]) == {
+        "not chosen: series 2 SOFT 2.5: 2.5 mm, 20 slices, standard kernel",
+        "not chosen: series 4 BONE 5: 5 mm, 10 slices, bone kernel",
+        "not chosen: series 5 COR: the slices are coronal, not axial, which is not handled yet",
     }
 
 
@@ -108,9 +107,9 @@ def test_scouts_and_projections_are_never_chosen(ct: Volume, tmp_path: Path):
     write_series(tmp_path / "scout", ct, scout)
     loaded = read_study(tmp_path)
     assert loaded.facts.description == "axial"
-    assert set(loaded.others) == {
-        "series 2 thin mip: not CT slices but a maximum intensity projection",
-        "series 3 scout: not CT slices but a scout view",
+    assert {said for said in loaded.warnings if said.startswith("not chosen")} == {
+        "not chosen: series 2 thin mip: not CT slices but a maximum intensity projection",
+        "not chosen: series 3 scout: not CT slices but a scout view",
     }
 
 
@@ -174,14 +173,27 @@ def test_the_reason_is_that_of_the_longest_series_if_none_can_be_read(ct: Volume
         read_study(tmp_path)
 
 
-def test_reports_beside_the_series_are_listed(ct: Volume, tmp_path: Path):
+def test_reports_beside_the_series_are_said(ct: Volume, tmp_path: Path):
     write_series(tmp_path / "ct", ct)
     write_report(tmp_path / "report.dcm", BasicTextSRStorage)
     write_report(tmp_path / "letter.dcm", EncapsulatedPDFStorage)
-    assert set(read_study(tmp_path).others) == {
-        "report.dcm: DICOM, but no picture (Basic Text SR Storage)",
-        "letter.dcm: DICOM, but no picture (Encapsulated PDF Storage)",
+    assert set(read_study(tmp_path).warnings) == {
+        "left out: report.dcm: DICOM, but no picture (Basic Text SR Storage)",
+        "left out: letter.dcm: DICOM, but no picture (Encapsulated PDF Storage)",
     }
+
+
+def test_a_volume_beside_the_series_is_said(ct: Volume, tmp_path: Path):
+    write_series(tmp_path / "ct", ct)
+    (tmp_path / "mask.nii.gz").write_bytes(b"somebody's mask")
+    assert read_study(tmp_path).warnings == ("left out: mask.nii.gz: a volume beside the DICOM series",)
+
+
+def test_many_files_with_the_same_fault_share_a_line(ct: Volume, tmp_path: Path):
+    write_series(tmp_path / "ct", ct)
+    for k in range(40):
+        (tmp_path / f"{k:02}.dll").write_bytes(b"MZ, of the viewer on the disc")
+    assert read_study(tmp_path).warnings == ("left out: 00.dll and 39 more files: not a CT but a .dll file",)
 
 
 def test_one_file_that_is_no_ct_is_refused_by_its_reason(ct: Volume, tmp_path: Path):

@@ -279,7 +279,9 @@ def test_what_is_not_there_is_said(tmp_path: Path):
 def test_a_folder_with_one_volume_is_that_volume_and_with_two_is_refused(ct: Volume, tmp_path: Path):
     write_nifti(tmp_path / "a.nii", ct)
     (tmp_path / "notes.txt").write_text("looks fine")
-    assert read_study(tmp_path).files == (tmp_path / "a.nii",)
+    loaded = read_study(tmp_path)
+    assert loaded.files == (tmp_path / "a.nii",)
+    assert loaded.warnings == ("left out: notes.txt: not a CT but a .txt file",)
     write_nifti(tmp_path / "b.nii", ct)
     with pytest.raises(MixedStudy, match=r"2 volumes in one folder \(a.nii, b.nii\)"):
         read_study(tmp_path)

@@ -75,7 +75,7 @@ def volume(spine_step_mm: float = 1.0) -> LoadedSeries:
         thickness_mm=spine_step_mm,
         along_spine_mm=spine_step_mm,
     )
-    return LoadedSeries(Volume(np.zeros((4, 4, 4), np.int16), affine), facts, (), (), (Path("ct.nii"),))
+    return LoadedSeries(Volume(np.zeros((4, 4, 4), np.int16), affine), facts, (), (Path("ct.nii"),))
 
 
 def screened(located: Located, loaded: LoadedSeries | None = None) -> Screening:

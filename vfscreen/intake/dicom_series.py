@@ -112,7 +112,6 @@ def load(series: DicomSeries, stack: Stack, pseudonym: str) -> LoadedSeries:
         volume=volume,
         facts=_facts(series.tags, stack, volume, pseudonym),
         warnings=(*stack.warnings, *lossy, *thickness_warning(stack.thickness_mm)),
-        others=(),
         files=files,
     )
 

@@ -14,14 +14,13 @@ from vfscreen.volume import Volume
 class LoadedSeries:
     """One series, read.
 
-    `warnings` travel to every finding; `others` describe the series of the same study that were not chosen;
-    `files` are those that hold the voxels, in the order of the slices (one for NIfTI and the like).
+    `warnings` are told with every screening: what was chosen, what was left out, what is doubtful. `files` are those
+    that hold the voxels, in the order of the slices (one for NIfTI and the like).
     """
 
     volume: Volume
     facts: SeriesFacts
     warnings: tuple[str, ...]
-    others: tuple[str, ...]
     files: tuple[Path, ...]
 
     @property

@@ -15,7 +15,7 @@ from vfscreen.intake.dicom_series import DicomSeries, group, load, stack_series
 from vfscreen.intake.headers import SeriesTags
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.pseudonym import pseudonym_of
-from vfscreen.intake.survey import Survey, survey
+from vfscreen.intake.survey import Survey, survey, told
 from vfscreen.intake.volume_file import kind_of, read_volume_file
 
 _NAMED = 3
@@ -44,8 +44,8 @@ class Pseudonyms:
 def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries:
     """Reads the one study at `path`: a volume in one file, or a folder of DICOM files whose best series is chosen.
 
-    The choice is said in `warnings`; `others` lists the series not chosen and the files that are none. Without
-    `pseudonyms` the pseudonym is empty.
+    The choice, the series not chosen and the files left out are said in `warnings`. Without `pseudonyms` the pseudonym
+    is empty.
 
     Raises:
         RefusedInput: it cannot be screened.
@@ -58,7 +58,8 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
     if found.slices:
         return _read_dicom(found, path, pseudonyms)
     if len(found.volumes) == 1:
-        return read_one_volume(found.volumes[0], pseudonyms)
+        loaded = read_one_volume(found.volumes[0], pseudonyms)
+        return replace(loaded, warnings=(*_left_out(found, path), *loaded.warnings))
     if found.volumes:
         names = _names([volume.name for volume in found.volumes])
         raise MixedStudy(
@@ -130,10 +131,9 @@ def _read_dicom(found: Survey, path: Path, pseudonyms: Pseudonyms | None) -> Loa
     choice = choose(series)
     pseudonym = "" if pseudonyms is None else pseudonyms.of_dicom(choice.series.tags)
     loaded = load(choice.series, choice.stack, pseudonym)
-    said = _choice_in_words(choice, len(series)) + _damaged(found)
-    return replace(
-        loaded, warnings=(*said, *loaded.warnings), others=(*choice.others, *_left_out(found, path))
-    )
+    beside = [f"left out: {volume.name}: a volume beside the DICOM series" for volume in found.volumes]
+    said = (*_choice_in_words(choice, len(series)), *beside, *_left_out(found, path))
+    return replace(loaded, warnings=(*said, *loaded.warnings))
 
 
 def _choice_in_words(choice: Choice, count: int) -> list[str]:
@@ -141,12 +141,6 @@ def _choice_in_words(choice: Choice, count: int) -> list[str]:
         return []
     chosen = f"chosen of {count} series: {choice.series.name} ({describe(choice.series, choice.stack)})"
     return [chosen, *(f"not chosen: {other}" for other in choice.others)]
-
-
-def _damaged(found: Survey) -> list[str]:
-    """A damaged file may have been the last slice of the series: nothing else would tell that it is missing."""
-    names = [one.path.name for one in found.unusable if one.damaged]
-    return [f"files that could not be read: {_names(names)}"] if names else []
 
 
 def _check_one_study(series: Sequence[DicomSeries], path: Path) -> None:
@@ -165,11 +159,14 @@ def _check_one_study(series: Sequence[DicomSeries], path: Path) -> None:
 
 
 def _left_out(found: Survey, path: Path) -> list[str]:
-    others = [f"{volume.name}: a volume beside the DICOM series" for volume in found.volumes]
-    for one in found.unusable:
+    """A damaged file may have been the last slice of the series: nothing else would tell that it is missing."""
+    lines = []
+    for one, more in told(found.unusable):
         inside = one.path != path and one.path.is_relative_to(path)
-        others.append(f"{one.path.relative_to(path) if inside else one.path.name}: {one.reason}")
-    return others
+        where = f"{one.path.relative_to(path)}" if inside else one.path.name
+        count = f" and {more} more files" if more else ""
+        lines.append(f"{'could not be read' if one.damaged else 'left out'}: {where}{count}: {one.reason}")
+    return lines
 
 
 def _names(names: Sequence[str]) -> str:

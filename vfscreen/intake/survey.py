@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vfscreen.intake.headers import CutShort, NoPicture, SliceHeader, read_headers
-from vfscreen.intake.volume_file import kind_of
+from vfscreen.intake.volume_file import HEADERS_ALONE, kind_of
 from vfscreen.ports import Progress
 
 _IGNORED = {"dicomdir", ".ds_store", "thumbs.db", "desktop.ini"}
@@ -20,6 +21,7 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 """Files without the preamble of PS3.10 begin with an element of group 0002 or 0008."""
 
 _STEP_FILES = 50
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,28 @@ class Survey:
     unusable: tuple[Unusable, ...]
 
 
+def told(unusable: Iterable[Unusable]) -> Iterator[tuple[Unusable, int]]:
+    """Yields what is to be told of files that are no part of any CT: one, and how many more are just like it.
+
+    A few with the same fault are told one by one.
+    """
+    alike: dict[str, list[Unusable]] = defaultdict(list)
+    for one in unusable:
+        alike[one.reason].append(one)
+    for several in alike.values():
+        if len(several) <= _FEW:
+            yield from ((one, 0) for one in several)
+        else:
+            yield several[0], len(several) - 1
+
+
 def survey(paths: Sequence[Path], progress: Progress) -> Survey:
     """Looks at every file at or below the paths; never follows a link to a folder."""
     slices: list[SliceHeader] = []
     volumes: list[Path] = []
     unusable: list[Unusable] = []
     files = list(_files(paths, unusable))
-    headers_of_volumes = {path.parent for path in files if path.suffix.lower() in (".mhd", ".nhdr")}
+    headers_of_volumes = {path.parent for path in files if path.suffix.lower() in HEADERS_ALONE}
     for number, path in enumerate(files):
         if number % _STEP_FILES == 0:
             progress("looking at files", number / len(files))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,10 +10,8 @@ from vfscreen.findings import Refusal
 from vfscreen.intake.dicom_series import group, load, stack_series
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.study import Pseudonyms, read_one_volume
-from vfscreen.intake.survey import Unusable, survey
+from vfscreen.intake.survey import Unusable, survey, told
 from vfscreen.ports import Progress
-
-_NAMED = 3
 
 
 def judge(
@@ -49,11 +46,5 @@ def _refusal(error: RefusedInput) -> Refusal:
 
 
 def _refused_files(unusable: Sequence[Unusable]) -> Iterator[Refusal]:
-    alike: dict[str, list[Path]] = defaultdict(list)
-    for one in unusable:
-        alike[one.reason].append(one.path)
-    for reason, paths in alike.items():
-        if len(paths) <= _NAMED:
-            yield from (Refusal(str(path), reason) for path in paths)
-        else:
-            yield Refusal(f"{paths[0]} and {len(paths) - 1} more files", reason)
+    for one, more in told(unusable):
+        yield Refusal(f"{one.path} and {more} more files" if more else str(one.path), one.reason)

@@ -58,7 +58,7 @@ def read_volume_file(path: Path) -> LoadedSeries:
     _check_right_angles(volume, path)
     check_hounsfield(volume, str(path))
     facts = _facts(volume, path)
-    return LoadedSeries(volume, facts, (*warnings, *thickness_warning(facts.along_spine_mm)), (), (path,))
+    return LoadedSeries(volume, facts, (*warnings, *thickness_warning(facts.along_spine_mm)), (path,))
 
 
 def scan_axis(volume: Volume) -> int:
