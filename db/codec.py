@@ -75,6 +75,8 @@ def prediction_values(finding: Finding) -> dict[str, Any]:
             "band_percent": float(measured.band_percent),
             "shape": measured.shape,
             "measured_grade": int(measured.grade),
+            "reference_table": measured.table,
+            "normal_percent": measured.normal_percent,
         }
     if suggested is not None:
         values |= {f"probability_{grade}": float(p) for grade, p in enumerate(suggested.probabilities)}
@@ -100,7 +102,13 @@ def _morphometry_of(row: PredictionRow) -> Morphometry | None:
     ):
         return None
     return Morphometry(
-        row.reference, row.loss_percent, row.band_percent, row.shape, Grade(row.measured_grade)
+        row.reference,
+        row.loss_percent,
+        row.band_percent,
+        row.shape,
+        Grade(row.measured_grade),
+        row.reference_table or "",
+        row.normal_percent,
     )
 
 

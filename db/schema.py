@@ -164,6 +164,8 @@ class PredictionRow(Base):
     conformal_set: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     embedding: Mapped[bytes | None]
     time: Mapped[datetime] = mapped_column(UtcTime)
+    reference_table: Mapped[str | None]
+    normal_percent: Mapped[float | None]
     __table_args__ = (
         UniqueConstraint("screening_id", "body_id", "model"),
         ForeignKeyConstraint(["body_id", "geometry_version"], ["geometry.body_id", "geometry.version"]),

@@ -117,6 +117,14 @@ class ReadByOthers(KnownError):
     """A vertebra that another reader graded is not taken away."""
 
 
+class NoSuchName(KnownError):
+    """A name that no vertebra can have here: the names end, or the one above has it."""
+
+
+class ImpossiblePoints(KnownError):
+    """Six points that do not make a vertebral body."""
+
+
 class FirstReadLocked(KnownError):
     """A first reading stays as it is once the program's opinion was shown."""
 

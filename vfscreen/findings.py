@@ -21,6 +21,10 @@ TOO_THICK = "slices too thick for height measurement"
 """The flag of a body whose heights are not to be trusted; such a body has no morphometry."""
 
 
+PLACED_BY_HAND = "points placed by hand"
+"""The flag of a body whose six points a reader placed: they are no opinion of the program's."""
+
+
 class Verdict(StrEnum):
     """What the conformal set says: {0} no fracture; 0 not in it: fracture; both: uncertain; nothing measured."""
 

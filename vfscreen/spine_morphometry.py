@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vfscreen.anatomy import Level
-from vfscreen.findings import TOO_THICK, Vertebra
+from vfscreen.findings import PLACED_BY_HAND, TOO_THICK, Vertebra
 from vfscreen.genant import (
     Grade,
     Heights,
@@ -21,6 +21,9 @@ from vfscreen.reference import EXPECTED, ReferenceTable
 
 NO_INTACT_NEIGHBOUR = "no intact neighbour to compare with"
 """The flag of a body that was measured alone: a crush of it cannot be seen."""
+
+_NO_DOUBT = frozenset({NO_INTACT_NEIGHBOUR, PLACED_BY_HAND})
+"""Flags that do not speak against the measurement of a body itself."""
 
 NEIGHBOURS_A_SIDE = 2
 """Up to two bodies above and two below predict a height. Source: McCloskey EV et al., Osteoporos Int 1993;3:138."""
@@ -69,7 +72,7 @@ def _compared(
     """Returns by the place of each body that can be measured its neighbours, and the convention that they allow."""
     sound = [i for i, body in enumerate(bodies) if _measurable(body)]
     intact = {i for i in sound if _is_intact(bodies, i, sound, table)}
-    undoubted = {i for i in intact if not set(bodies[i].flags) - {NO_INTACT_NEIGHBOUR}}
+    undoubted = {i for i in intact if not set(bodies[i].flags) - _NO_DOUBT}
     compared = {}
     for i in sound:
         neighbours = _neighbours(bodies, i, undoubted) or _neighbours(bodies, i, intact)

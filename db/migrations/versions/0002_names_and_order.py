@@ -1,4 +1,4 @@
-"""Who saw the order by suspicion, and bodies that a reader says are none.
+"""Who saw the order by suspicion, bodies that a reader says are none, the table that a loss was measured against.
 
 Whoever read a series in screen mode before this had seen the order: their readings say so.
 """
@@ -14,6 +14,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("ALTER TABLE geometry ADD COLUMN removed BOOLEAN DEFAULT 0 NOT NULL")
+    op.execute("ALTER TABLE prediction ADD COLUMN reference_table VARCHAR")
+    op.execute("ALTER TABLE prediction ADD COLUMN normal_percent DOUBLE")
     op.create_table(
         "order_shown",
         sa.Column("series_id", sa.String(length=32), nullable=False),
