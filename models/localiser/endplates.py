@@ -49,21 +49,37 @@ def find_points(net: PointsNet, volume: Volume, centres: Float) -> Outlines:
     first = place_points(net, volume, frames_of(centres))
     frames = realigned(frames_of(centres), first.points)
     second = place_points(net, volume, frames)
-    outward = np.repeat([1.0, -1.0], 3)[None, :, None] * frames.superior[:, None]
-    levels = half_levels(volume, frames, second.points)
-    margin = _margins(volume, second.points, outward)
-    near = (np.abs(levels.offset_mm) <= FURTHEST_MM) & (margin >= DISC_SEEN_MM)
-    trust = np.clip(levels.fall_hu / CLEAR_HU, 0, 1) * near
-    points = second.points + (HALF_LEVEL_SHARE * trust * levels.offset_mm)[..., None] * outward
+    moved = towards_half_level(volume, frames, second.points)
     return Outlines(
-        points,
+        moved.points,
         first.points,
         second.spread_mm,
-        levels.fall_hu,
+        moved.fall_hu,
         _noise(volume, frames),
-        margin,
+        moved.margin_mm,
         frames,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Points after their move towards the half level, as in `Outlines`; `trust` (n, 6) is how much it counted."""
+
+    points: Float
+    fall_hu: Float
+    margin_mm: Float
+    trust: Float
+
+
+def towards_half_level(volume: Volume, frames: Frames, points: Float) -> Moved:
+    """Moves points (n, 6, 3) towards the half level on the CT where that is near, clear and not at the edge."""
+    outward = np.repeat([1.0, -1.0], 3)[None, :, None] * frames.superior[:, None]
+    levels = half_levels(volume, frames, points)
+    margin = _margins(volume, points, outward)
+    near = (np.abs(levels.offset_mm) <= FURTHEST_MM) & (margin >= DISC_SEEN_MM)
+    trust = np.clip(levels.fall_hu / CLEAR_HU, 0, 1) * near
+    moved = points + (HALF_LEVEL_SHARE * trust * levels.offset_mm)[..., None] * outward
+    return Moved(moved, levels.fall_hu, margin, trust)
 
 
 def _margins(volume: Volume, points: Float, outward: Float) -> Float:
