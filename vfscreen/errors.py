@@ -139,3 +139,7 @@ class SnapshotDamaged(KnownError):
 
 class SettingWrong(KnownError):
     """A setting's value is not what the setting takes, or the settings file cannot be read."""
+
+
+class ReferenceWrong(KnownError):
+    """A reference file that is no table of healthy bodies by level."""

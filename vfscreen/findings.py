@@ -280,6 +280,11 @@ def _morphometry_to_json(morphometry: Morphometry) -> dict[str, Any]:
         "band_percent": round(morphometry.band_percent, 1),
         "shape": str(morphometry.shape),
         "grade": int(morphometry.grade),
+        "grades_within_band": [int(grade) for grade in morphometry.grades],
+        "table": morphometry.table,
+        "normal_percent": None
+        if morphometry.normal_percent is None
+        else round(morphometry.normal_percent, 1),
     }
 
 

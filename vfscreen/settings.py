@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from vfscreen.durable import write_durably
 from vfscreen.errors import SettingWrong
 from vfscreen.findings import Mode
+from vfscreen.genant import Reference
 from vfscreen.split import USUAL_SHARES, Shares
 from vfscreen.toml_text import key_text, value_text
 
 if TYPE_CHECKING:
+    from vfscreen.reference_file import ReferenceChoice
     from vfscreen.retraining import Needs
 
 
@@ -48,6 +50,16 @@ class Settings:
             "read: grade blind, in random order. screen: worklist ordered by suspicion, M shows the model."
         ),
     ] = Mode.READ
+    reference: Annotated[
+        Reference,
+        Words(
+            "Against what height loss is measured: expected_by_level, neighbours, or own_posterior (sees no crush)."
+        ),
+    ] = Reference.EXPECTED_BY_LEVEL
+    reference_file: Annotated[
+        str,
+        Words("A CSV file of healthy bodies by level for expected_by_level. Empty: the program's own table."),
+    ] = ""
     go_on_by_itself: Annotated[bool, Words("After a grade, go on to the next ungraded vertebra.")] = True
     cache_gigabytes: Annotated[float, Words("How much room the slice cache may take.", low=1)] = 20.0
     threads: Annotated[
@@ -71,6 +83,13 @@ class Settings:
     gate_fractured_patients: Annotated[
         int, Words("How many of these must have a vertebra of grade 2 or 3.")
     ] = 5
+
+    def reference_choice(self, folder: Path) -> ReferenceChoice:
+        """Returns against what losses are measured; a file without a folder is looked for in this one."""
+        from vfscreen.reference_file import ReferenceChoice  # the window starts without it
+
+        file = folder / Path(self.reference_file).expanduser() if self.reference_file.strip() else None
+        return ReferenceChoice(self.reference, file)
 
     def shares(self) -> Shares:
         """Returns how new patients are split.

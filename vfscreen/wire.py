@@ -6,6 +6,7 @@ The JSON of `screen` (`vfscreen.findings`) is for people and other programs and 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from vfscreen.anatomy import level_of
 from vfscreen.errors import KnownError
 from vfscreen.findings import Finding, Refusal, Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.genant import Axes, Grade, Heights, Morphometry, Reference, Shape, SixPoints
+from vfscreen.masks import BodiesFrom, MaskKind
 
 Json = dict[str, Any]
 
@@ -132,6 +134,21 @@ def suggestion_from_wire(content: Json) -> Suggestion:
     )
 
 
+def bodies_from_to_wire(choice: BodiesFrom | None) -> Json | None:
+    """Writes where bodies come from instead of the localiser."""
+    if choice is None:
+        return None
+    return {"mask": None if choice.mask is None else str(choice.mask), "kind": str(choice.kind)}
+
+
+def bodies_from_from_wire(content: Json | None) -> BodiesFrom | None:
+    """Reads what `bodies_from_to_wire` wrote."""
+    if content is None:
+        return None
+    mask = content["mask"]
+    return BodiesFrom(None if mask is None else Path(mask), MaskKind(content["kind"]))
+
+
 def error_to_wire(error: KnownError) -> dict[str, str]:
     """Writes a known error with its class."""
     return {"kind": type(error).__name__, "what": error.what, "where": error.where, "todo": error.todo}
@@ -151,4 +168,6 @@ def _morphometry(content: Json) -> Morphometry:
         band_percent=content["band_percent"],
         shape=Shape(content["shape"]),
         grade=Grade(content["grade"]),
+        table=content["table"],
+        normal_percent=content["normal_percent"],
     )
