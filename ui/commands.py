@@ -28,6 +28,7 @@ from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import (
     activate,
     compare_cards,
+    damaged_on,
     export_model,
     import_model,
     in_use,
@@ -210,7 +211,13 @@ def doctor(data: Data = None) -> None:
 def list_models(data: Data = None) -> None:
     """Lists the models; a star marks the one in use."""
     shelf = shelf_in(data_folder(data))
-    active = {in_use(shelf, kind).model.card.id for kind in ModelKind}
+    for fault in damaged_on(shelf):
+        complain(fault)
+    used = [in_use(shelf, kind) for kind in ModelKind]
+    for one in used:
+        if one.warning:
+            note(one.warning)
+    active = {one.model.card.id for one in used}
     for model in models_on(shelf):
         origin = "came with the program" if model.bundled else "trained here"
         star = "*" if model.card.id in active else " "
@@ -222,8 +229,11 @@ def activate_model(model_id: str, data: Data = None) -> None:
     """Puts a model to use; the one before stays on the way back."""
     house = open_house(data_folder(data))
     with house.store:
-        model = activate(house.shelf, model_id)
+        used = activate(house.shelf, model_id)
+        model = used.model
         house.store.record_event(house.reader, "model activated", model_id, {"sha256": model.card.sha256})
+    if used.warning:
+        note(used.warning)
     print(f"{model.card.id} is in use")
 
 

@@ -40,7 +40,8 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class InUse:
-    """The model in use. `warning` is a sentence to show if it is not the one that was chosen; empty otherwise."""
+    """The model in use. `warning` is what to show: that it is not the one that was chosen, or that the way back to
+    those before it is lost; empty otherwise."""
 
     model: ModelFile
     warning: str = ""
@@ -69,12 +70,7 @@ def models_on(shelf: Shelf, kind: ModelKind | None = None) -> list[ModelFile]:
 def damaged_on(shelf: Shelf) -> list[WeightsDamaged]:
     """Checks every model on the shelf, weights and all, and returns what is wrong."""
     found, damaged = _readable(shelf)
-    for model in found:
-        try:
-            checked(model.weights)
-        except WeightsDamaged as error:
-            damaged.append(error)
-    return damaged
+    return damaged + [fault for model in found if (fault := _fault_of(model)) is not None]
 
 
 def model_called(shelf: Shelf, model_id: str) -> ModelFile:
@@ -123,8 +119,10 @@ def in_use(shelf: Shelf, kind: ModelKind) -> InUse:
     return InUse(model, _fell_back(troubles, model))
 
 
-def activate(shelf: Shelf, model_id: str) -> ModelFile:
+def activate(shelf: Shelf, model_id: str) -> InUse:
     """Puts a model to use, after its weights were checked; the one before stays on the way back.
+
+    A pointer that cannot be read is kept aside, since the way back stands in it, and the warning says where.
 
     Raises:
         NoSuchThing: no model has this id.
@@ -134,20 +132,30 @@ def activate(shelf: Shelf, model_id: str) -> ModelFile:
     kind = model.card.kind
     checked(model.weights, kind)
     chosen = _Chosen(model.card.id, model.card.sha256)
-    history = _pointer(shelf, kind)[0]
+    history, troubles = _pointer(shelf, kind)
+    warning = ""
+    if troubles:
+        aside = _set_aside(_pointer_path(shelf, kind))
+        warning = f"The way back to earlier models is lost: {'; '.join(troubles)}. It is kept as {aside}."
     if not history or history[-1] != chosen:
         _write_pointer(shelf, kind, [*history, chosen])
-    return model
+    return InUse(model, warning)
 
 
 def roll_back(shelf: Shelf, kind: ModelKind) -> ModelFile:
     """Goes back to the model that was in use before.
 
     Raises:
-        ModelRefused: there is none before.
+        ModelRefused: there is none before, or the pointer, where that would stand, cannot be read.
         WeightsDamaged, NoSuchThing: it is damaged or gone; nothing was changed.
     """
-    history = _pointer(shelf, kind)[0]
+    history, troubles = _pointer(shelf, kind)
+    if troubles:
+        raise ModelRefused(
+            f"which {kind} was in use before is not known: {'; '.join(troubles)}",
+            str(_pointer_path(shelf, kind)),
+            "choose one with `vfscreen models activate`",
+        )
     if not history:
         raise ModelRefused(
             f"no {kind} was in use before this one",
@@ -176,19 +184,26 @@ def export_model(shelf: Shelf, model_id: str, folder: Path) -> Path:
 def import_model(shelf: Shelf, weights: Path) -> ModelFile:
     """Takes a model file (with its card beside it) into the department's own; it is not put to use.
 
+    One of the department's own that was damaged since is mended by it.
+
     Raises:
-        WeightsDamaged: the file is not what its card says.
+        WeightsDamaged: the file is not what its card says, or a bundled model of this id is damaged.
         ModelRefused: another model has the same id.
     """
     taken = checked(weights)
     card = taken.card
     for known in models_on(shelf):
-        if known.card.id == card.id:
-            if known.card.sha256 == card.sha256:
-                return known
+        if known.card.id != card.id:
+            continue
+        if known.card.sha256 != card.sha256:
             raise ModelRefused(
                 "another model has this id", card.id, "the file was not taken in; rename its id"
             )
+        fault = _fault_of(known)
+        if fault is None:
+            return known
+        if known.bundled:
+            raise fault
     return ModelFile(_copy(taken, shelf.local), card, bundled=False)
 
 
@@ -208,6 +223,14 @@ def _readable(shelf: Shelf) -> tuple[list[ModelFile], list[WeightsDamaged]]:
             except WeightsDamaged as error:
                 damaged.append(error)
     return found, damaged
+
+
+def _fault_of(model: ModelFile) -> WeightsDamaged | None:
+    try:
+        checked(model.weights)
+    except WeightsDamaged as error:
+        return error
+    return None
 
 
 def _as_chosen(shelf: Shelf, chosen: _Chosen, kind: ModelKind) -> ModelFile:
@@ -243,6 +266,14 @@ def _pointer(shelf: Shelf, kind: ModelKind) -> tuple[list[_Chosen], list[str]]:
         return [], []
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [], [f"the pointer to it cannot be read, {error} ({path})"]
+
+
+def _set_aside(pointer: Path) -> Path:
+    """Renames a damaged pointer, over none that was kept before, and returns its new name."""
+    number = 1
+    while (aside := pointer.with_name(f"{pointer.name}.damaged-{number}")).exists():
+        number += 1
+    return pointer.rename(aside)
 
 
 def _write_pointer(shelf: Shelf, kind: ModelKind, history: list[_Chosen]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,10 +109,13 @@ def conclude(
     checked(challenger.weights, ModelKind.GRADER)
     old, new = prepared.champion.card.id, challenger.card.id
     decision = judge(trained.champion, trained.challenger, rule)
-    present = in_use(shelf, ModelKind.GRADER).model.card.id
+    used = in_use(shelf, ModelKind.GRADER)
+    present = used.model.card.id
+    if used.warning:
+        decision = replace(decision, reason=f"{decision.reason} {used.warning}")
     if decision.accepted and present != old:
         reason = f"It was compared with {old}, but {present} was put to use meanwhile. {decision.reason}"
-        decision = Decision(False, reason, decision.patients, decision.compared)
+        decision = replace(decision, accepted=False, reason=reason)
     store.add_model(model_row(challenger))
     run = TrainingRun(
         started=prepared.started,
@@ -153,7 +156,7 @@ def override(store: CaseStore, shelf: Shelf, model_id: str, who: str, why: str) 
         NoSuchThing, WeightsDamaged: as `activate`.
     """
     before = in_use(shelf, ModelKind.GRADER).model.card.id
-    model = activate(shelf, model_id)
+    model = activate(shelf, model_id).model
     store.add_model(model_row(model))
     store.record_event(
         who, "gate overridden", model_id, {"before": before, "why": why, "sha256": model.card.sha256}

@@ -115,6 +115,17 @@ def test_the_models_that_came_with_the_program_are_in_use(run: Run) -> None:
     assert sorted(line.split()[2] for line in lines if line.startswith("*")) == ["grader", "localiser"]
 
 
+def test_the_list_of_models_says_that_the_chosen_one_cannot_be_used(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data/models").mkdir(parents=True)
+    (tmp_path / "data/models/active-grader.pointer").write_text("{")
+    listed = run("models", "list")
+    assert "The chosen grader cannot be used: the pointer to it cannot be read" in listed.stderr
+    grader = next(line.split()[1] for line in listed.stdout.splitlines() if line.split()[2] == "grader")
+    chosen = run("models", "activate", grader)
+    assert chosen.returncode == 0 and "The way back to earlier models is lost" in chosen.stderr
+    assert run("models", "list").stderr == ""
+
+
 def test_the_demo_writes_json_picture_and_store(run: Run, tmp_path: Path) -> None:
     done = run("demo", "--headless", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr

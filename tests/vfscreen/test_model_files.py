@@ -20,6 +20,7 @@ from vfscreen.model_files import (
 )
 from vfscreen.model_shelf import (
     Difference,
+    InUse,
     Shelf,
     activate,
     bundled_model,
@@ -161,9 +162,35 @@ def test_a_damaged_pointer_is_told_and_a_damaged_bundled_model_is_an_error(shelf
     activate(shelf, "grader-2")
     (shelf.local / "active-grader.pointer").write_text("{")
     assert "pointer" in in_use(shelf, GRADER).warning
+    with pytest.raises(ModelRefused, match="which grader was in use before is not known"):
+        roll_back(shelf, GRADER)
     (shelf.bundled / "grader-1.safetensors").write_bytes(b"rotten")
     with pytest.raises(WeightsDamaged):
         in_use(shelf, GRADER)
+
+
+def test_a_damaged_pointer_is_kept_aside_when_another_model_is_put_to_use(shelf: Shelf) -> None:
+    pointer = shelf.local / "active-grader.pointer"
+    for _ in range(2):
+        pointer.write_text("{")
+        aside = activate(shelf, "grader-3").warning.rpartition("kept as ")[2].rstrip(".")
+        assert Path(aside).read_text() == "{"
+    assert in_use(shelf, GRADER) == InUse(model_called(shelf, "grader-3"))
+    assert len(list(shelf.local.glob("*.damaged-*"))) == 2
+
+
+def test_taking_a_model_in_again_mends_the_damaged_one(shelf: Shelf, tmp_path: Path) -> None:
+    copy = export_model(shelf, "grader-2", tmp_path / "stick")
+    (shelf.local / "grader-2.safetensors").write_bytes(b"rotten")
+    assert import_model(shelf, copy).weights.read_bytes() == b"second"
+    assert damaged_on(shelf) == []
+
+
+def test_a_damaged_bundled_model_is_not_taken_for_whole(shelf: Shelf, tmp_path: Path) -> None:
+    copy = export_model(shelf, "grader-1", tmp_path / "stick")
+    (shelf.bundled / "grader-1.safetensors").write_bytes(b"rotten")
+    with pytest.raises(WeightsDamaged):
+        import_model(shelf, copy)
 
 
 def test_the_list_passes_over_what_is_damaged_and_the_check_names_it(shelf: Shelf) -> None:

@@ -295,6 +295,15 @@ def test_a_champion_that_changed_meanwhile_was_not_the_one_compared_with(
     assert "grader-2 was put to use meanwhile" in conclusion.decision.reason
 
 
+def test_a_decision_beside_a_damaged_pointer_says_so(department: Store, shelf: Shelf, tmp_path: Path) -> None:
+    prepared = prepare(department, shelf, tmp_path / "training", NEEDS)
+    result = trained(shelf, prepared, champion=False, challenger=True)
+    (shelf.local / "active-grader.pointer").write_text("{")
+    conclusion = conclude(department, shelf, prepared, result, RULE, "anna")
+    assert conclusion.decision.accepted
+    assert "The chosen grader cannot be used: the pointer to it cannot be read" in conclusion.decision.reason
+
+
 def test_a_cancelled_training_is_recorded_and_changes_nothing(
     department: Store, shelf: Shelf, tmp_path: Path
 ) -> None:
