@@ -1,8 +1,9 @@
 """The engine: a child process that loads the models once and answers requests, one at a time.
 
-Lines in: {"id", "verb", "path", "files", "facts", "localiser", "grader", "vertebrae", "threads"}; the verb is screen,
-grade, embed or cancel; files come with the facts they had when they were taken in; a model that is null is the bundled
-one, and no threads are as many as the engine thinks right.
+Lines in: {"id", "verb", "path", "files", "facts", "localiser", "grader", "bodies_from", "vertebrae", "threads"}; the
+verb is screen, grade, embed or cancel; files come with the facts they had when they were taken in; a model that is null
+is the bundled one; `bodies_from` names a mask in the localiser's place; no threads are as many as the engine thinks
+right.
 Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
 """
 
@@ -21,12 +22,19 @@ import torch
 from models.child import Json, Pipe, claim_pipe, end_at_once, failure_of
 from models.grader import load_grader
 from models.localiser import load_localiser
+from models.localiser.from_mask import load_mask
 from vfscreen.findings import Suggestion
 from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.intake.study import read_files
 from vfscreen.ports import Grader, Localiser, Progress
 from vfscreen.screening import screen_series
-from vfscreen.wire import facts_from_wire, screening_to_wire, suggestion_to_wire, vertebra_from_wire
+from vfscreen.wire import (
+    bodies_from_from_wire,
+    facts_from_wire,
+    screening_to_wire,
+    suggestion_to_wire,
+    vertebra_from_wire,
+)
 
 THREADS = 1
 """On two busy cores the demo CT takes 2-3 s to localise with one thread, and 9-14 s with two, which spin while they
@@ -85,8 +93,7 @@ class Engine:
         loaded = self._load(request)
         read_seconds = perf_counter() - started
         progress("loading the models", 0.05)
-        weights = _chosen(request["localiser"])
-        localiser = self.localiser.get(_key(weights), lambda: load_localiser(weights))
+        localiser = self._load_localiser(request, loaded, progress)
         grader = self._load_grader(request)
         screening = screen_series(
             loaded, request["path"], localiser, grader, progress, read_seconds=read_seconds
@@ -100,6 +107,13 @@ class Engine:
         grader = self._load_grader(request)
         progress("grading", 0.5)
         return grader.grade(loaded.volume, bodies)
+
+    def _load_localiser(self, request: Json, loaded: LoadedSeries, progress: Progress) -> Localiser:
+        choice = bodies_from_from_wire(request["bodies_from"])
+        if choice is not None:
+            return load_mask(choice, loaded, progress)
+        weights = _chosen(request["localiser"])
+        return self.localiser.get(_key(weights), lambda: load_localiser(weights))
 
     def _load_grader(self, request: Json) -> Grader:
         weights = _chosen(request["grader"])

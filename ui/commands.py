@@ -16,6 +16,7 @@ from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, displayless, ende
 from ui.demo_command import headless_demo, import_demo
 from ui.doctor_command import examine
 from ui.engine_client import ModelChoice
+from ui.mask_command import chosen_bodies, keep_with_mask
 from ui.retrain_command import retrain_now
 from ui.screen_command import JsonLines, print_screening, screen_paths
 from ui.window_command import open_window
@@ -24,6 +25,7 @@ from vfscreen.data_folder import VARIABLE, data_folder
 from vfscreen.errors import KnownError
 from vfscreen.export.readings_csv import export_readings_csv
 from vfscreen.importing import ImportKind, import_paths, key_of
+from vfscreen.masks import BodiesFrom, MaskKind
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import (
     activate,
@@ -51,6 +53,11 @@ Data = Annotated[
     Path | None, typer.Option("--data", envvar=VARIABLE, help="The data folder (default: the user's own).")
 ]
 Paths = Annotated[list[Path], typer.Argument(help="Files or folders.")]
+Mask = Annotated[
+    Path | None,
+    typer.Option(help="A vertebra segmentation instead of the localiser: a file, a folder, a DICOM SEG."),
+]
+MaskNumbers = Annotated[MaskKind, typer.Option(help="How the numbers in a mask's file are meant.")]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -99,21 +106,30 @@ def import_cases(
     patient: Annotated[
         str | None, typer.Option(help="The patient of all of it, whatever the files say.")
     ] = None,
+    mask: Mask = None,
+    mask_kind: MaskNumbers = MaskKind.AUTO,
     data: Data = None,
 ) -> None:
-    """Walks the paths, judges each series, and says what was taken, what was refused, and why."""
+    """Walks the paths, judges each series, and says what was taken, what was refused, and why.
+
+    With --mask, the one series that is taken in is screened with it at once.
+    """
     house = open_house(data_folder(data))
     counts = dict.fromkeys(ImportKind, 0)
+    series: list[str] = []
     with house.store, progress_shown("import") as progress:
         key = key_of(house.store, house.folder.key)
         imports = import_paths(paths, house.store, house.cache, key=key, patient=patient, progress=progress)
         for result in imports:
             counts[result.kind] += 1
+            series += [result.series_id] if result.series_id else []
             print(f"{result.kind:8}{result.where}: {result.words}", flush=True)
+        if mask is not None and series:
+            print(keep_with_mask(house, series, BodiesFrom(mask, mask_kind)))
     print(
         f"{counts[ImportKind.TAKEN]} taken, {counts[ImportKind.KNOWN]} known, {counts[ImportKind.REFUSED]} refused"
     )
-    if not (counts[ImportKind.TAKEN] or counts[ImportKind.KNOWN]):
+    if not series:
         raise typer.Exit(REFUSED)
 
 
@@ -124,8 +140,10 @@ def screen(
         str | None, typer.Option("--json", help="Write JSON, an object a line; - is stdout.")
     ] = None,
     localiser: Annotated[
-        Path | None, typer.Option(help="Weights to use instead of the bundled ones.")
+        Path | None, typer.Option(help="Weights to use instead of the bundled ones, or: totalsegmentator.")
     ] = None,
+    mask: Mask = None,
+    mask_kind: MaskNumbers = MaskKind.AUTO,
     grader: Annotated[Path | None, typer.Option(help="Weights to use instead of the ones in use.")] = None,
     picture: Annotated[Path | None, typer.Option(help="A folder for mid-sagittal pictures.")] = None,
     data: Data = None,
@@ -134,10 +152,15 @@ def screen(
     used, warnings = models_in_use(shelf_in(data_folder(data)))
     for warning in warnings:
         note(warning)
-    models = ModelChoice(localiser or used.localiser, grader or used.grader)
+    try:
+        bodies_from = chosen_bodies(mask, mask_kind, localiser, paths)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--mask") from error
+    ours = localiser if bodies_from is None else None
+    models = ModelChoice(ours or used.localiser, grader or used.grader)
     lines = JsonLines(json_to) if json_to is not None else None
     refused = 0
-    for entry in screen_paths(paths, models, picture):
+    for entry in screen_paths(paths, models, picture, bodies_from):
         if lines is not None:
             lines.write(entry.screening)
         if entry.refused:

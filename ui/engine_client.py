@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from ui.child_process import ChildProcess, Json, own_command
 from vfscreen.errors import EngineDied
 from vfscreen.findings import Screening, SeriesFacts, Suggestion, Vertebra
+from vfscreen.masks import BodiesFrom
 from vfscreen.ports import Progress
 from vfscreen.wire import (
+    bodies_from_to_wire,
     error_from_wire,
     facts_to_wire,
     screening_from_wire,
@@ -88,11 +90,20 @@ class EngineClient:
         files: Sequence[Path] = (),
         facts: SeriesFacts | None = None,
         models: ModelChoice = BUNDLED,
+        bodies_from: BodiesFrom | None = None,
         on_progress: Progress = _silent,
         urgent: bool = False,
     ) -> Future[Screening]:
-        """Screens one study; `files` and `facts`, if given, are those of a series that was taken in."""
-        message = {"verb": "screen", **_source(path, files, facts), **_models(models)}
+        """Screens one study; `files` and `facts`, if given, are those of a series that was taken in.
+
+        `bodies_from`, if given, stands in for the localiser.
+        """
+        message = {
+            "verb": "screen",
+            **_source(path, files, facts),
+            **_models(models),
+            "bodies_from": bodies_from_to_wire(bodies_from),
+        }
         return self._ask(message, screening_from_wire, on_progress, urgent)
 
     def grade(

@@ -14,6 +14,7 @@ from vfscreen.errors import RefusedInput
 from vfscreen.export.picture import write_picture
 from vfscreen.findings import Finding, Refusal, Screening, screening_to_json
 from vfscreen.intake import read_study
+from vfscreen.masks import BodiesFrom
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,15 @@ class Screened:
     refused: bool
 
 
-def screen_paths(paths: Sequence[Path], models: ModelChoice, pictures: Path | None) -> Iterator[Screened]:
+def screen_paths(
+    paths: Sequence[Path],
+    models: ModelChoice,
+    pictures: Path | None,
+    bodies_from: BodiesFrom | None = None,
+) -> Iterator[Screened]:
     """Screens path after path in one engine; a refused one is a screening without vertebrae, with its reason.
+
+    `bodies_from`, if given, stands in for the localiser.
 
     Raises:
         KnownError: whatever is not the fault of one path (damaged weights, a full disk).
@@ -33,15 +41,22 @@ def screen_paths(paths: Sequence[Path], models: ModelChoice, pictures: Path | No
     client = EngineClient()
     try:
         for path, name in zip(paths, picture_names(paths), strict=True):
-            yield _screen(client, path, models, None if pictures is None else pictures / name)
+            yield _screen(client, path, models, bodies_from, None if pictures is None else pictures / name)
     finally:
         client.close()
 
 
-def _screen(client: EngineClient, path: Path, models: ModelChoice, picture: Path | None) -> Screened:
+def _screen(
+    client: EngineClient,
+    path: Path,
+    models: ModelChoice,
+    bodies_from: BodiesFrom | None,
+    picture: Path | None,
+) -> Screened:
     with progress_shown(str(path)) as progress:
         try:
-            screening = wait_for(client.screen(path, models=models, on_progress=progress), client.cancel)
+            future = client.screen(path, models=models, bodies_from=bodies_from, on_progress=progress)
+            screening = wait_for(future, client.cancel)
         except RefusedInput as error:
             refusal = Refusal(error.where, error.what, error.todo)
             return Screened(Screening(str(path), None, refusals=(refusal,)), refused=True)

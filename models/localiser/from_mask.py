@@ -27,10 +27,13 @@ from models.localiser.measure import (
 from vfscreen.anatomy import ASSESSED, USUAL, Level
 from vfscreen.findings import Refusal, Vertebra
 from vfscreen.genant import SixPoints, axes_of, heights_of
-from vfscreen.masks import MaskSet
+from vfscreen.intake import LoadedSeries
+from vfscreen.masks import BodiesFrom, MaskSet
 from vfscreen.masks.bodies import MaskBody, bodies_of_mask, boxes_of
+from vfscreen.masks.reading import read_mask
 from vfscreen.masks.six_points import points_of_mask
-from vfscreen.ports import Located
+from vfscreen.masks.total_segmentator import segmented
+from vfscreen.ports import Located, Progress
 from vfscreen.volume import Volume
 
 Float = NDArray[np.float64]
@@ -69,6 +72,20 @@ class MaskLocaliser:
         refusals += [*_slivers(labels, bodies), *_gaps(bodies)]
         doubtful = (NOT_ITS_CT,) if vertebrae and sure < EDGES_SEEN else ()
         return Located(tuple(vertebrae), tuple(refusals), (*self.mask.warnings, *doubtful))
+
+
+def load_mask(choice: BodiesFrom, loaded: LoadedSeries, progress: Progress) -> MaskLocaliser:
+    """Reads the mask that was chosen for a CT, or has TotalSegmentator make it.
+
+    Raises:
+        MaskMismatch: it is no mask of vertebrae, or not of this CT. KnownError: as reading and segmenting say.
+    """
+    if choice.mask is not None:
+        mask = read_mask(choice.mask, choice.kind, loaded)
+        return MaskLocaliser(mask.name(), mask)
+    with segmented(loaded.volume, str(loaded.source), progress) as folder:
+        mask = read_mask(folder, choice.kind, loaded)
+    return MaskLocaliser(mask.name(), mask)
 
 
 def _measured(

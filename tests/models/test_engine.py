@@ -43,7 +43,8 @@ def engine(code: str = "from ui.cli import main; main()") -> Iterator[subprocess
 
 def request(number: int, verb: str, path: Path, **more: Any) -> Json:
     return {
-        "id": number, "verb": verb, "path": str(path), "files": [], "localiser": None, "grader": None, "threads": 1,
+        "id": number, "verb": verb, "path": str(path), "files": [], "localiser": None, "grader": None,
+        "bodies_from": None, "threads": 1,
     } | more  # fmt: skip
 
 

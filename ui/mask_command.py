@@ -1,0 +1,68 @@
+"""Other people's masks on the command line: which bodies a command uses, and a case that is taken in with its mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ui.composition import House, models_in_use
+from ui.console import progress_shown, wait_for
+from ui.engine_client import EngineClient
+from vfscreen.cases import GeometrySource
+from vfscreen.errors import MaskMismatch
+from vfscreen.masks import BodiesFrom, MaskKind
+
+TOTALSEGMENTATOR = "totalsegmentator"
+"""The word in the place of a localiser's weights that asks for TotalSegmentator."""
+
+
+def chosen_bodies(
+    mask: Path | None, kind: MaskKind, localiser: Path | None, paths: Sequence[Path]
+) -> BodiesFrom | None:
+    """Reads from the options where bodies come from; None is the localiser.
+
+    Raises:
+        ValueError: the options contradict each other.
+    """
+    if mask is not None:
+        if localiser is not None:
+            raise ValueError("a mask stands in for the localiser: give one of the two")
+        if len(paths) != 1:
+            raise ValueError("a mask belongs to one CT: give one path")
+        return BodiesFrom(mask, kind)
+    if kind is not MaskKind.AUTO:
+        raise ValueError("--mask-kind says how a mask is read: give one with --mask")
+    return BodiesFrom(None) if localiser == Path(TOTALSEGMENTATOR) else None
+
+
+def keep_with_mask(house: House, series: Sequence[str], choice: BodiesFrom) -> str:
+    """Screens the one series that was just taken in with its mask, keeps that in the store and says so.
+
+    Raises:
+        MaskMismatch: there are several series, or the mask is not that of this CT.
+    """
+    if len(series) != 1:
+        raise MaskMismatch(
+            f"a mask belongs to one series, and {len(series)} are here",
+            str(choice.mask),
+            "import that series alone, with its mask",
+        )
+    case = house.store.case(series[0], house.reader)
+    models, _ = models_in_use(house.shelf)
+    client = EngineClient()
+    try:
+        with progress_shown("mask") as progress:
+            future = client.screen(
+                case.source,
+                files=case.files,
+                facts=case.facts,
+                models=models,
+                bodies_from=choice,
+                on_progress=progress,
+            )
+            screening = wait_for(future, client.cancel)
+    finally:
+        client.close()
+    house.store.record_screening(series[0], screening, GeometrySource.MASK)
+    levels = [str(finding.vertebra.level) for finding in screening.findings]
+    return f"{len(levels)} vertebrae from the mask: {', '.join(levels)}"
