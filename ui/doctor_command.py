@@ -14,6 +14,7 @@ from vfscreen import NOTICE
 from vfscreen.data_folder import DataFolder
 from vfscreen.errors import KnownError
 from vfscreen.importing import key_of
+from vfscreen.masks.total_segmentator import find_total_segmentator
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import damaged_on, in_use
 
@@ -25,6 +26,7 @@ LIBRARIES = (
     "pydicom",
     "python-gdcm",
     "SimpleITK",
+    "highdicom",
     "SQLAlchemy",
     "numpy",
 )
@@ -45,6 +47,7 @@ def examine(folder: DataFolder) -> Report:
         NOTICE,
     ]
     lines += [f"{name}: {_version(name)}" for name in LIBRARIES]
+    lines.append(_total_segmentator())
     faults = []
     homes = {room: _home(room) for room in ROOMS}
     lines += [f"package {room} comes from {home or 'nowhere'}" for room, home in homes.items()]
@@ -59,6 +62,13 @@ def examine(folder: DataFolder) -> Report:
         faults += wrong
     lines += [f"FAULT: {fault}" for fault in faults] or ["nothing is wrong"]
     return Report(tuple(lines), tuple(faults))
+
+
+def _total_segmentator() -> str:
+    found = find_total_segmentator()
+    if found is None:
+        return "TotalSegmentator: not installed (it need not be)"
+    return f"TotalSegmentator: {found.version or 'version unknown'} ({found.program})"
 
 
 def _look_at_models(folder: DataFolder) -> tuple[list[str], list[str]]:
