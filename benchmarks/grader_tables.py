@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grader.decision import natural_weights
+from models.scores import auroc, macro_f1
 
 Float = NDArray[np.float64]
 Row = dict[str, Any]
@@ -138,17 +139,6 @@ def figures_of_simulated(rows: Sequence[Row]) -> dict[str, float]:
     }
 
 
-def auroc(positive: NDArray[np.bool_], score: Float) -> float:
-    """Area under the ROC curve: how often a positive scores above a negative, ties counting half."""
-    order = np.argsort(score, kind="stable")
-    ranks = np.empty(len(score))
-    ranks[order] = np.arange(1, len(score) + 1)
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.bincount(inverse, ranks) / counts)[inverse]
-    hits = int(positive.sum())
-    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * (len(score) - hits)))
-
-
 def specificity_at(positive: NDArray[np.bool_], score: Float, weights: Float, sensitivity: float) -> float:
     """Specificity, at natural prevalence, of the cut that finds this share of the positives."""
     order = np.argsort(score[positive])
@@ -156,15 +146,6 @@ def specificity_at(positive: NDArray[np.bool_], score: Float, weights: Float, se
     cut = score[positive][order][int(np.searchsorted(reached, 1 - sensitivity))]
     negative = ~positive
     return float(weights[negative & (score < cut)].sum() / weights[negative].sum())
-
-
-def macro_f1(grade: NDArray[np.int_], predicted: NDArray[np.int_]) -> float:
-    """Mean over the grades of the harmonic mean of precision and recall."""
-    scores = []
-    for one in range(4):
-        hits = int(((grade == one) & (predicted == one)).sum())
-        scores.append(2 * hits / max(int((grade == one).sum() + (predicted == one).sum()), 1))
-    return float(np.mean(scores))
 
 
 def quadratic_kappa(grade: NDArray[np.int_], predicted: NDArray[np.int_]) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 _WEIGHT, _MOMENT, _STEP = "weight:", "moment:", "step"
 
 
-def write_checkpoint(path: Path, net: nn.Module, optimiser: torch.optim.AdamW, step: int) -> None:
+def write_checkpoint(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
     """Writes a checkpoint beside the old one, then replaces it."""
     tensors = {_WEIGHT + name: value.contiguous() for name, value in net.state_dict().items()}
     for number, parameter in enumerate(net.parameters()):
@@ -24,7 +24,7 @@ def write_checkpoint(path: Path, net: nn.Module, optimiser: torch.optim.AdamW, s
     unfinished.replace(path)
 
 
-def read_checkpoint(path: Path, net: nn.Module, optimiser: torch.optim.AdamW) -> int:
+def read_checkpoint(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer) -> int:
     """Puts a checkpoint's state into net and optimiser and returns its step; 0 if there is no checkpoint."""
     if not path.is_file():
         return 0
