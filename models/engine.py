@@ -3,7 +3,7 @@
 Lines in: {"id", "verb", "path", "files", "facts", "localiser", "grader", "bodies_from", "vertebrae", "threads"}; the
 verb is screen, grade, embed or cancel; files come with the facts they had when they were taken in; a model that is null
 is the bundled one; `bodies_from` names a mask in the localiser's place; no threads are as many as the engine thinks
-right.
+right. A screening measures against "reference", with the table of "reference_file" (null: our own).
 Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
 """
 
@@ -24,9 +24,11 @@ from models.grader import load_grader
 from models.localiser import load_localiser
 from models.localiser.from_mask import load_mask
 from vfscreen.findings import Suggestion
+from vfscreen.genant import Reference
 from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.intake.study import read_files
 from vfscreen.ports import Grader, Localiser, Progress
+from vfscreen.reference_file import ReferenceChoice
 from vfscreen.screening import screen_series
 from vfscreen.wire import (
     bodies_from_from_wire,
@@ -88,6 +90,8 @@ class Engine:
         raise ValueError(f"no verb {request['verb']!r}")
 
     def _screen(self, request: Json, progress: Progress) -> Json:
+        choice = ReferenceChoice(Reference(request["reference"]), _chosen(request["reference_file"]))
+        table = choice.table()
         progress("reading", 0.0)
         started = perf_counter()
         loaded = self._load(request)
@@ -96,7 +100,14 @@ class Engine:
         localiser = self._load_localiser(request, loaded, progress)
         grader = self._load_grader(request)
         screening = screen_series(
-            loaded, request["path"], localiser, grader, progress, read_seconds=read_seconds
+            loaded,
+            request["path"],
+            localiser,
+            grader,
+            progress,
+            read_seconds=read_seconds,
+            reference=choice.convention,
+            table=table,
         )
         return screening_to_wire(screening)
 

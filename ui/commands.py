@@ -38,6 +38,7 @@ from vfscreen.model_shelf import (
     models_on,
     roll_back,
 )
+from vfscreen.settings import load_settings
 from vfscreen.training import Depth
 
 app = typer.Typer(
@@ -149,9 +150,11 @@ def screen(
     data: Data = None,
 ) -> None:
     """Screens one study a path, without touching the store."""
-    used, warnings = models_in_use(shelf_in(data_folder(data)))
+    folder = data_folder(data)
+    used, warnings = models_in_use(shelf_in(folder))
     for warning in warnings:
         note(warning)
+    reference = load_settings(folder.settings).reference_choice(folder.root)
     try:
         bodies_from = chosen_bodies(mask, mask_kind, localiser, paths)
     except ValueError as error:
@@ -160,7 +163,7 @@ def screen(
     models = ModelChoice(ours or used.localiser, grader or used.grader)
     lines = JsonLines(json_to) if json_to is not None else None
     refused = 0
-    for entry in screen_paths(paths, models, picture, bodies_from):
+    for entry in screen_paths(paths, models, picture, bodies_from, reference):
         if lines is not None:
             lines.write(entry.screening)
         if entry.refused:

@@ -41,7 +41,7 @@ def import_demo(house: House) -> str:
 def screen_demo(house: House, series_id: str) -> Screening:
     """Screens the demo case with the models in use and keeps the screening in the store."""
     models, _ = models_in_use(house.shelf)
-    client = EngineClient()
+    client = EngineClient(reference=house.settings.reference_choice(house.folder.root))
     try:
         with progress_shown("demo CT") as progress:
             screening = wait_for(client.screen(demo_ct(), models=models, on_progress=progress), client.cancel)

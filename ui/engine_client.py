@@ -23,6 +23,8 @@ from vfscreen.errors import EngineDied
 from vfscreen.findings import Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.masks import BodiesFrom
 from vfscreen.ports import Progress
+from vfscreen.reference_file import USUAL as USUAL_REFERENCE
+from vfscreen.reference_file import ReferenceChoice
 from vfscreen.wire import (
     bodies_from_to_wire,
     error_from_wire,
@@ -69,13 +71,19 @@ def _silent(_doing: str, _share: float) -> None:
 class EngineClient:
     """Asks the engine. Futures raise `KnownError` (refused, damaged weights, `EngineDied`), `EngineBug`, `Cancelled`.
 
-    `threads` is how many cores it may take, 0 leaves that to the engine. Callbacks of futures and `on_progress` run in
-    a reader thread.
+    `threads` is how many cores it may take, 0 leaves that to the engine; `reference` is what losses are measured
+    against. Callbacks of futures and `on_progress` run in a reader thread.
     """
 
-    def __init__(self, command: Sequence[str] | None = None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        command: Sequence[str] | None = None,
+        threads: int = 0,
+        reference: ReferenceChoice = USUAL_REFERENCE,
+    ) -> None:
         self._command = list(command or own_command("engine"))
         self._threads = threads
+        self._reference = reference
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._waiting: deque[_Request] = deque()
@@ -103,6 +111,8 @@ class EngineClient:
             **_source(path, files, facts),
             **_models(models),
             "bodies_from": bodies_from_to_wire(bodies_from),
+            "reference": str(self._reference.convention),
+            "reference_file": None if self._reference.file is None else str(self._reference.file),
         }
         return self._ask(message, screening_from_wire, on_progress, urgent)
 

@@ -15,6 +15,7 @@ from vfscreen.export.picture import write_picture
 from vfscreen.findings import Finding, Refusal, Screening, screening_to_json
 from vfscreen.intake import read_study
 from vfscreen.masks import BodiesFrom
+from vfscreen.reference_file import USUAL, ReferenceChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,16 @@ def screen_paths(
     models: ModelChoice,
     pictures: Path | None,
     bodies_from: BodiesFrom | None = None,
+    reference: ReferenceChoice = USUAL,
 ) -> Iterator[Screened]:
     """Screens path after path in one engine; a refused one is a screening without vertebrae, with its reason.
 
-    `bodies_from`, if given, stands in for the localiser.
+    `bodies_from`, if given, stands in for the localiser; `reference` is what losses are measured against.
 
     Raises:
         KnownError: whatever is not the fault of one path (damaged weights, a full disk).
     """
-    client = EngineClient()
+    client = EngineClient(reference=reference)
     try:
         for path, name in zip(paths, picture_names(paths), strict=True):
             yield _screen(client, path, models, bodies_from, None if pictures is None else pictures / name)

@@ -43,6 +43,10 @@ class ReferenceChoice:
         return EXPECTED if self.file is None else read_reference_file(self.file)
 
 
+USUAL = ReferenceChoice()
+"""What is expected by level, from the program's own table."""
+
+
 def read_reference_file(path: Path) -> ReferenceTable:
     """Reads a table; its name is the file's, with the beginning of the sha256 of what it held.
 

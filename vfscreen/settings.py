@@ -16,11 +16,11 @@ from vfscreen.durable import write_durably
 from vfscreen.errors import SettingWrong
 from vfscreen.findings import Mode
 from vfscreen.genant import Reference
+from vfscreen.reference_file import ReferenceChoice
 from vfscreen.split import USUAL_SHARES, Shares
 from vfscreen.toml_text import key_text, value_text
 
 if TYPE_CHECKING:
-    from vfscreen.reference_file import ReferenceChoice
     from vfscreen.retraining import Needs
 
 
@@ -86,8 +86,6 @@ class Settings:
 
     def reference_choice(self, folder: Path) -> ReferenceChoice:
         """Returns against what losses are measured; a file without a folder is looked for in this one."""
-        from vfscreen.reference_file import ReferenceChoice  # the window starts without it
-
         file = folder / Path(self.reference_file).expanduser() if self.reference_file.strip() else None
         return ReferenceChoice(self.reference, file)
 

@@ -44,7 +44,7 @@ def engine(code: str = "from ui.cli import main; main()") -> Iterator[subprocess
 def request(number: int, verb: str, path: Path, **more: Any) -> Json:
     return {
         "id": number, "verb": verb, "path": str(path), "files": [], "localiser": None, "grader": None,
-        "bodies_from": None, "threads": 1,
+        "bodies_from": None, "reference": "expected_by_level", "reference_file": None, "threads": 1,
     } | more  # fmt: skip
 
 

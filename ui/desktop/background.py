@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from ui.desktop.parts import Parts
 from ui.engine_client import Cancelled, EngineClient, ModelChoice
 from vfscreen.cases import Case
-from vfscreen.errors import KnownError, RefusedInput, UnreadableFile, WeightsDamaged
+from vfscreen.errors import KnownError, ReferenceWrong, RefusedInput, UnreadableFile, WeightsDamaged
 from vfscreen.findings import Refusal, Screening
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import in_use
@@ -174,7 +174,7 @@ class ScreeningQueue:
             return
         self._passed_over.add(case.series_id)
         self._on_fault(fault if isinstance(fault, Exception) else RuntimeError(repr(fault)))
-        if isinstance(fault, WeightsDamaged):
+        if isinstance(fault, WeightsDamaged | ReferenceWrong):
             self._rest()
         else:
             self._courier.run(self._next, self._failed, "queue")

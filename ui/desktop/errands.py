@@ -30,7 +30,8 @@ class Errands:
         self._parts = parts
         self._courier = courier
         self._window = window
-        self._engine = EngineClient(threads=parts.settings.threads)
+        reference = parts.settings.reference_choice(parts.folder.root)
+        self._engine = EngineClient(threads=parts.settings.threads, reference=reference)
         self.queue = ScreeningQueue(
             parts,
             courier,
