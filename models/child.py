@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -41,8 +42,10 @@ class Pipe:
 def claim_pipe() -> Pipe:
     """Takes the standard output for our own lines and turns everybody else's prints to the standard error.
 
-    The descriptor itself is turned, since libraries written in C print past `sys.stdout`.
+    The descriptor itself is turned, since libraries written in C print past `sys.stdout`. Ctrl+C in the terminal is for
+    whoever started us: we end when our input closes.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     return Pipe(os.fdopen(os.dup(0), encoding="utf-8"), answers)

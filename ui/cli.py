@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+"""What shells expect of a program that Ctrl+C ended."""
+
 
 def main() -> int:
     """Runs what the command line asks for and returns the exit code."""
-    arguments = sys.argv[1:]
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:  # wherever it comes, while things are still imported too
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        print("vfscreen: stopped; what was stored until now is stored", file=sys.stderr, flush=True)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["engine"]:
         from models.engine import main as engine
 

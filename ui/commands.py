@@ -50,13 +50,32 @@ app = typer.Typer(
 models_app = typer.Typer(help="The models: which there are, which is in use, and the way back.")
 app.add_typer(models_app, name="models")
 
+
+def _chosen(data: Path | None) -> Path | None:
+    """Lets the whole process know the data folder: the other half of `vfscreen --data DIR command`, and a report."""
+    if data is not None:
+        os.environ[VARIABLE] = str(data)
+    return data
+
+
+# Typer's own look at a path (`readable`) would call a file without rights wrong usage; whoever opens it says it better.
 Data = Annotated[
-    Path | None, typer.Option("--data", envvar=VARIABLE, help="The data folder (default: the user's own).")
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar=VARIABLE,
+        callback=_chosen,
+        readable=False,
+        help="The data folder (default: the user's own).",
+    ),
 ]
-Paths = Annotated[list[Path], typer.Argument(help="Files or folders.")]
+Paths = Annotated[list[Path], typer.Argument(readable=False, help="Files or folders.")]
 Mask = Annotated[
     Path | None,
-    typer.Option(help="A vertebra segmentation instead of the localiser: a file, a folder, a DICOM SEG."),
+    typer.Option(
+        readable=False,
+        help="A vertebra segmentation instead of the localiser: a file, a folder, a DICOM SEG.",
+    ),
 ]
 MaskNumbers = Annotated[MaskKind, typer.Option(help="How the numbers in a mask's file are meant.")]
 
@@ -65,7 +84,10 @@ def run(arguments: Sequence[str]) -> int:
     """Runs the command that the arguments name and returns its exit code: 1 or 3 for a named failure."""
 
     def work() -> int:
-        app(list(arguments), prog_name="vfscreen")
+        try:
+            app(list(arguments), prog_name="vfscreen")
+        except SystemExit as end:  # how typer ends: on wrong usage, on Ctrl+C, and with the code we gave it
+            return end.code if isinstance(end.code, int) else DONE
         return DONE
 
     return ended(work)
@@ -76,8 +98,6 @@ def desktop(context: typer.Context, data: Data = None) -> None:
     """Without a command: opens the reading room."""
     if context.invoked_subcommand is None:
         raise typer.Exit(open_window(data))
-    if data is not None:
-        os.environ[VARIABLE] = str(data)  # `vfscreen --data DIR command` means what it says
 
 
 @app.command()
@@ -85,7 +105,7 @@ def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Open no window, write files instead.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Where a headless demo writes.")] = Path("out"),
+    out: Annotated[Path, typer.Option(readable=False, help="Where a headless demo writes.")] = Path("out"),
     data: Data = None,
 ) -> None:
     """Takes a real CT in, screens it and shows it."""
@@ -141,12 +161,19 @@ def screen(
         str | None, typer.Option("--json", help="Write JSON, an object a line; - is stdout.")
     ] = None,
     localiser: Annotated[
-        Path | None, typer.Option(help="Weights to use instead of the bundled ones, or: totalsegmentator.")
+        Path | None,
+        typer.Option(
+            readable=False, help="Weights to use instead of the bundled ones, or: totalsegmentator."
+        ),
     ] = None,
     mask: Mask = None,
     mask_kind: MaskNumbers = MaskKind.AUTO,
-    grader: Annotated[Path | None, typer.Option(help="Weights to use instead of the ones in use.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="A folder for mid-sagittal pictures.")] = None,
+    grader: Annotated[
+        Path | None, typer.Option(readable=False, help="Weights to use instead of the ones in use.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(readable=False, help="A folder for mid-sagittal pictures.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Screens one study a path, without touching the store."""
@@ -188,7 +215,7 @@ def retrain(
 
 @app.command()
 def export(
-    to: Annotated[Path, typer.Option(help="The folder to write to.")],
+    to: Annotated[Path, typer.Option(readable=False, help="The folder to write to.")],
     form: Annotated[str, typer.Option("--format", help="csv")] = "csv",
     data: Data = None,
 ) -> None:
@@ -203,7 +230,8 @@ def export(
 @app.command()
 def backup(
     to: Annotated[
-        Path | None, typer.Option(help="A folder or file; default: the data folder's backups.")
+        Path | None,
+        typer.Option(readable=False, help="A folder or file; default: the data folder's backups."),
     ] = None,
     data: Data = None,
 ) -> None:
@@ -217,7 +245,9 @@ def backup(
 
 
 @app.command()
-def restore(source: Annotated[Path, typer.Argument(help="The backup.")], data: Data = None) -> None:
+def restore(
+    source: Annotated[Path, typer.Argument(readable=False, help="The backup.")], data: Data = None
+) -> None:
     """Puts a backup in the store's place; the store that was there is kept beside it."""
     aside = restore_store(source, data_folder(data).root, datetime.now(UTC))
     print(f"restored {source}" + (f"; what was there before is {aside}" if aside else ""))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, TypeVar
 
-from ui.engine_client import EngineBug
-from vfscreen.errors import KnownError, RefusedInput
+from ui.report import report_text, write_report
+from vfscreen.data_folder import data_folder
+from vfscreen.errors import DiskFull, KnownError, RefusedInput
 from vfscreen.ports import Progress
 
 PLAIN_SECONDS = 10.0
@@ -27,16 +30,34 @@ def complain(error: KnownError) -> None:
 
 
 def ended(work: Callable[[], int]) -> int:
-    """Does the work of a command and returns its exit code; a named failure is one line on stderr."""
+    """Does the work of a command and returns its exit code; a failure is one line on stderr, our own fault a report."""
     try:
         return work()
     except KnownError as error:
         complain(error)
         return exit_code(error)
-    except EngineBug as bug:
-        note("something of ours broke in a child process; what is stored is safe. The report:")
-        print(bug, file=sys.stderr)
+    except Exception as fault:  # noqa: BLE001 - the process's edge: it is reported, not swallowed
+        if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            complain(DiskFull("the disk is full", str(fault.filename or "the output"), "free some room"))
+        else:
+            _report(fault)
         return NAMED_FAILURE
+
+
+def _report(fault: Exception) -> None:
+    """Keeps the report of a fault of ours, as the window does; it is printed where it cannot be kept."""
+    try:
+        where = str(write_report(data_folder().reports, fault))
+    except KnownError:
+        where = "the report follows"
+        print(report_text(fault, datetime.now(UTC)), file=sys.stderr)
+    complain(
+        KnownError(
+            "something of ours broke; what is stored is safe",
+            where,
+            "send this report to whoever looks after vfscreen, it names no patient",
+        )
+    )
 
 
 def displayless() -> bool:

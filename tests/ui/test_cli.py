@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +111,88 @@ def test_retraining_without_labels_says_what_is_missing(run: Run) -> None:
     done = run("retrain")
     assert done.returncode == 1
     assert "patients for training are graded" in done.stderr
+
+
+def test_ctrl_c_is_one_sentence_while_the_program_still_starts(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, ui.cli\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'ui.commands': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.argv[1:] = ['doctor']\n"
+        "raise SystemExit(ui.cli.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "vfscreen: stopped; what was stored until now is stored\n"
+
+
+def test_ctrl_c_is_one_sentence_in_the_middle_of_a_screening(demo_ct: Path, tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-m", "ui.cli", "screen", str(demo_ct), "--data", str(tmp_path)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert running.stderr is not None
+    said = next(line for line in running.stderr if "finding the vertebrae" in line)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: its children too
+    left = running.stderr.read()
+    assert said and running.wait() == 130
+    assert left == "vfscreen: stopped; what was stored until now is stored\n"
+
+
+def test_paths_that_lead_nowhere_are_refused_by_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ct").write_bytes(b"a file")
+    names = ["nowhere", "long" * 2000, "ct/slice"]
+    screened = run("screen", *(tmp_path / name for name in names))
+    assert screened.returncode == 3
+    complaints = [line for line in screened.stderr.splitlines() if line.startswith("vfscreen: ")]
+    assert len(complaints) == 3
+    assert all(name in line for name, line in zip(names, complaints, strict=True))
+    imported = run("import", *(tmp_path / name for name in names))
+    assert imported.returncode == 3
+    assert imported.stdout.splitlines()[-1] == "0 taken, 0 known, 3 refused"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")
+def test_a_file_that_may_not_be_read_is_refused_and_not_called_wrong_usage() -> None:
+    """Root may read everything: where the tests run as root, the command goes on as nobody, once all is imported."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    ct = folder / "ct.nii"
+    ct.write_bytes(b"somebody else's")
+    ct.chmod(0)
+    code = (
+        "import os, sys, ui.cli\n"
+        f"data = {str(folder / 'data')!r}\n"
+        f"sys.argv[1:] = ['import', {str(folder / 'nothing')!r}, '--data', data]\n"
+        "ui.cli.main()\n"
+        "if os.geteuid() == 0:\n"
+        "    for place in (data, *(os.path.join(data, name) for name in os.listdir(data))):\n"
+        "        os.chown(place, 65534, 65534)\n"
+        "    os.setuid(65534)\n"
+        f"sys.argv[2] = {str(ct)!r}\n"
+        "raise SystemExit(ui.cli.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    shutil.rmtree(folder)
+    assert done.returncode == 3, done.stderr
+    assert any(line.startswith(f"refused {ct}: ") for line in done.stdout.splitlines())
+
+
+def test_a_fault_of_ours_is_one_line_and_a_report(tmp_path: Path) -> None:
+    code = (
+        "import sys, ui.cli, ui.commands\n"
+        "ui.commands.examine = None\n"
+        f"sys.argv[1:] = ['doctor', '--data', {str(tmp_path)!r}]\n"
+        "raise SystemExit(ui.cli.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (report,) = (tmp_path / "reports").iterdir()
+    assert done.stderr.startswith(f"vfscreen: something of ours broke; what is stored is safe: {report}: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "TypeError" in report.read_text(encoding="utf-8")
 
 
 def test_the_models_that_came_with_the_program_are_in_use(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +29,9 @@ from ui.desktop.keys import key_name
 from ui.desktop.menus import fill_menus
 from ui.desktop.pages import Page
 from ui.desktop.parts import Parts
-from ui.desktop.report import write_report
 from ui.desktop.resume import Place, keep_place, last_place
 from ui.desktop.room import Change, ReadingRoom, failed
+from ui.report import write_report
 from vfscreen.errors import KnownError
 from vfscreen.findings import Mode
 from vfscreen.settings import load_settings, save_settings
@@ -184,6 +185,7 @@ class MainWindow(Frame):
         if isinstance(fault, KnownError):
             self.trouble.say(words.known(fault))
             return
+        traceback.print_exception(fault)  # for whoever started us in a terminal
         path = write_report(self._parts.folder.reports, fault)
         grades = sum(row.graded for row in self.room.rows)
         self.trouble.say(words.broke(grades), "Show the report", lambda: _show_file(path))

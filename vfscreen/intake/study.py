@@ -15,7 +15,7 @@ from vfscreen.intake.dicom_series import DicomSeries, group, load, stack_series
 from vfscreen.intake.headers import SeriesTags
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.pseudonym import pseudonym_of
-from vfscreen.intake.survey import Survey, survey, told
+from vfscreen.intake.survey import Survey, survey, told, why_missing
 from vfscreen.intake.volume_file import kind_of, read_volume_file
 
 _NAMED = 3
@@ -50,8 +50,9 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
     Raises:
         RefusedInput: it cannot be screened.
     """
-    if not path.exists():
-        raise UnreadableFile("there is no such file or folder", str(path), "check the path")
+    missing = why_missing(path)
+    if missing:
+        raise UnreadableFile(missing, str(path), "check the path and your rights to it")
     if path.is_file() and kind_of(path) is not None:
         return read_one_volume(path, pseudonyms)
     found = survey([path], _silent)

@@ -94,8 +94,9 @@ def _walk(path: Path, unusable: list[Unusable]) -> Iterator[Path]:
     def closed(error: OSError) -> None:
         unusable.append(Unusable(Path(error.filename), "the folder cannot be opened", damaged=True))
 
-    if not path.exists():
-        unusable.append(Unusable(path, "there is no such file or folder"))
+    missing = why_missing(path)
+    if missing:
+        unusable.append(Unusable(path, missing))
         return
     if not path.is_dir():
         yield path
@@ -104,6 +105,21 @@ def _walk(path: Path, unusable: list[Unusable]) -> Iterator[Path]:
         folders.sort()
         for name in sorted(names):
             yield Path(folder, name)
+
+
+def why_missing(path: Path) -> str:
+    """Returns why there is nothing to look at under a path; empty if there is something."""
+    try:
+        path.stat()
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        ValueError,
+    ):  # ValueError: a character that no name may have
+        return "there is no such file or folder"
+    except OSError as error:
+        return f"the path cannot be followed ({error.strerror})"
+    return ""
 
 
 def _look_at(path: Path) -> list[SliceHeader] | Unusable:

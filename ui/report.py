@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 import traceback
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -40,8 +39,11 @@ def report_text(fault: BaseException, now: datetime) -> str:
 
 
 def write_report(folder: Path, fault: BaseException) -> Path:
-    """Keeps a report in a folder and returns its path; on stderr goes the whole fault, for who started us."""
-    traceback.print_exception(fault, file=sys.stderr)
+    """Keeps a report in a folder and returns its path.
+
+    Raises:
+        DiskFull, NotWritable: there is no place for it.
+    """
     now = datetime.now(UTC)
     path = folder / f"report-{now:%Y%m%d-%H%M%S-%f}.txt"
     write_durably(path, report_text(fault, now).encode())
