@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from vfscreen.cases import CaseState
+from vfscreen.cases import Case, CaseState
 from vfscreen.errors import KnownError
-from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Suggestion, Verdict
-from vfscreen.genant import Morphometry, Reference, Shape
+from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Refusal, Suggestion, Verdict, Vertebra
+from vfscreen.genant import Heights, Morphometry, Reference, Shape
 
 NOTICE = "Research use. Not for diagnosis."
 STATES: dict[CaseState, str] = {
@@ -71,7 +71,24 @@ GRADE_FIRST = "Choose the grade first: a shape belongs to ½, 1, 2 or 3."
 NO_WINDOW_SENT = "This file names no window of its own."
 IMPORT_BUSY = "An import is under way. Wait for it, or stop it first."
 LAST_STUDY = "No other study is left to grade."
+NAMES_UNCERTAIN = "These names are not certain.  O: all one up · L: all one down · V: they are right."
+NAMES_CERTAIN = "No name was uncertain."
+NAMES_VOUCHED = "Names are right, as you say"
+OPINION_SHOWN = "The model is shown. Grades from here on are final reads; the first reads stay as they are."
+OPINION_FOLDED = "The model is folded away. M shows it again."
+ADD_A_BODY = "Click the middle of the vertebra that is missing.  I or Esc: no."
+BODY_IS_HERE = "A vertebra is marked here already. Click where there is none."
+MOVE_POINTS = "Drag a point to where it belongs; each drag is stored.  H or Esc: done."
+POINTS = ("upper edge, front", "upper edge, middle", "upper edge, back",
+          "lower edge, front", "lower edge, middle", "lower edge, back")  # fmt: skip
+NOT_GRADED = "cut by the edge of the scan, or not a level that is graded"
+CUT = "Not graded: it is cut by the edge of the scan.  H: it is whole, place its points."
+OTHER_LEVEL = "Not graded: T1 to L6 are.  O, L: change the names."
+UNSURE = "Delete: it is no vertebra · H: place its points · or grade it."
 SMALL_WINDOW = "This window is small: 1280 x 720 or more is needed to read."
+
+
+_MANY = 6
 
 
 def clock(time: datetime) -> str:
@@ -96,12 +113,59 @@ def lost(level: str, sign: str, error: KnownError) -> str:
 
 def known(error: KnownError) -> str:
     """Shows a named failure as its sentences."""
-    return f"{_sentence(error.what)} {_sentence(error.where)} {_sentence(error.todo)}"
+    return f"{sentence(error.what)} {sentence(error.where)} {sentence(error.todo)}"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Returns a text with a capital and a full stop."""
     text = text.strip()
     return "" if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".?" else ".")
+
+
+def bulk_lost(count: int, error: KnownError) -> str:
+    """Says that none of the remaining levels was graded."""
+    return f"Not stored: {counted(count, 'level')} = 0. {known(error)}"
+
+
+def level(vertebra: Vertebra) -> str:
+    """Names a vertebra; a name that is not certain with a question mark, wherever it stands."""
+    return str(vertebra.level) + ("" if vertebra.level_certain else "?")
+
+
+def edited(what: str, case: Case | None, time: datetime) -> str:
+    """Says which change of names or bodies was stored, and what the spine is called now."""
+    return f"✓ Stored {clock(time)}  {what}: {spine(case)}.  U: undo"
+
+
+def spine(case: Case | None) -> str:
+    """Names the vertebrae of a case from the head down, its ends if there are many."""
+    bodies = () if case is None else case.bodies
+    names = [level(body.vertebra) for body in bodies]
+    if len(names) > _MANY:
+        names = [*names[:2], "…", *names[-2:]]
+    return " ".join(names) or "no vertebra"
+
+
+def heights(measured: Heights) -> str:
+    """Returns the three heights in the order of the panel."""
+    return f"{measured.anterior:.1f} / {measured.middle:.1f} / {measured.posterior:.1f} mm"
+
+
+def refused(refusal: Refusal) -> str:
+    """Says why the program found nothing, and what to do."""
+    return f"{sentence(refusal.reason)} {sentence(refusal.todo)}".strip()
+
+
+def flag(words: str) -> str:
+    """Shows a flag of a body."""
+    return f"▲ {words}"
+
+
+def place_point(level: str, placed: int) -> str:
+    """Asks for the next of the six points."""
+    return (
+        f"{level}: click the {POINTS[placed]} ({placed + 1} of {len(POINTS)}).  U: one back · Esc: leave it."
+    )
 
 
 def broke(grades: int) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from vfscreen.anatomy import ASSESSED
 from vfscreen.cases import Body, Case
-from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase, Reading, Vertebra
+from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase, Reading, Refusal, Vertebra
 from vfscreen.genant import ReadGrade, Shape
 
 
@@ -107,6 +107,13 @@ def answer_of(reading: Reading | None) -> Answer:
         flag=reading.flag,
         note=reading.note,
     )
+
+
+def refusals_of(case: Case, body: Body) -> tuple[Refusal, ...]:
+    """Returns what the program refused at this body, by the name that it gave it, and the gaps beside it."""
+    found = case.findings.get(body.body_id)
+    named = str(body.vertebra.level if found is None else found.vertebra.level)
+    return tuple(refusal for refusal in case.refusals if named in refusal.where.split())
 
 
 def gradable_bodies(case: Case) -> tuple[Body, ...]:

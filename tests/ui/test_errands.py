@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.small_models import SMALL
 from tests.ui.department import READER, screening
 from tests.ui.windows import canvas_of, delete, open_window
 from ui.composition import House, open_house
+from ui.desktop import retrain_view
 from ui.desktop.background import Courier, ScreeningQueue
 from ui.desktop.parts import Parts
 from ui.desktop.retrain import Retraining, Stage
@@ -35,6 +37,7 @@ from vfscreen.model_files import ModelCard, ModelKind
 from vfscreen.model_shelf import Shelf, in_use
 from vfscreen.ports import CaseStore
 from vfscreen.reading import Answer, new_reading
+from vfscreen.retraining import conclude
 from vfscreen.settings import Settings, save_settings
 from vfscreen.split import USUAL_SHARES, draw_split
 from vfscreen.volume import Volume
@@ -245,9 +248,33 @@ def test_cancel_while_preparing_begins_no_training(page: RetrainPage, department
 def test_a_run_that_was_cancelled_is_not_concluded(page: RetrainPage, department: House) -> None:
     cancelled = page._run
     page._cancel()
-    page._conclude(cancelled, cast(Any, None), cast(Any, None))
+    finished: Future[Any] = Future()
+    finished.set_result(None)
+    page._trained(cancelled, cast(Any, None), finished)
+    assert page.state.stage is Stage.CANCELLED
     assert not department.store.training_runs()
     assert in_use(department.shelf, ModelKind.GRADER).model.card.id == "grader-small"
+
+
+def test_closing_while_the_gate_decides_waits_for_its_decision(
+    page: RetrainPage, department: House, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run was recorded as cancelled while its model was put to use."""
+    deciding, closing = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Any:
+        deciding.set()
+        assert closing.wait(60)
+        return conclude(*given)
+
+    monkeypatch.setattr(retrain_view, "conclude", slow)
+    page.train_button.click()
+    qtbot.waitUntil(deciding.is_set, timeout=PATIENCE_MS)
+    threading.Timer(0.2, closing.set).start()
+    page.stop()
+    (run,) = department.store.training_runs()
+    used = in_use(department.shelf, ModelKind.GRADER).model.card.id
+    assert run.outcome == ("refused" if used == "grader-small" else "accepted")
 
 
 def test_comparing_can_not_be_cancelled(page: RetrainPage) -> None:

@@ -65,7 +65,7 @@ def test_the_place_of_a_slice_names_its_side() -> None:
 
 def test_marks_lie_on_their_bodies_and_on_their_slices(room: ReadingRoom) -> None:
     assert room.case is not None and room.volume is not None
-    marks = marks_of(room.case.bodies, {}, room.volume.inverse, here=room.here, opinion=False)
+    marks = marks_of(room.case.bodies, {}, room.volume.inverse, here=room.here, outlined=())
     assert [mark.name for mark in marks] == list(LEVELS)
     assert [mark.here for mark in marks] == [True, False, False, False, False, False]
     assert all(mark.outline == () for mark in marks)
@@ -77,7 +77,9 @@ def test_marks_lie_on_their_bodies_and_on_their_slices(room: ReadingRoom) -> Non
 
 def test_outlines_go_round_the_body_through_its_six_points(room: ReadingRoom) -> None:
     assert room.case is not None and room.volume is not None
-    mark = marks_of(room.case.bodies, {}, room.volume.inverse, here=None, opinion=True)[0]
+    mark = marks_of(
+        room.case.bodies, {}, room.volume.inverse, here=None, outlined={room.case.bodies[0].body_id}
+    )[0]
     points = demo_bodies()[0].points
     assert points is not None
     names = [POINT_NAMES[place] for place in (0, 1, 2, 5, 4, 3)]

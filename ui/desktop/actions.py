@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ui import words
-from ui.desktop import grading
+from ui.desktop import correcting, grading
 from ui.desktop.room import ReadingRoom
 from ui.desktop.windows import BONE, BONE_WIDE, SOFT_TISSUE
 from vfscreen.findings import Mode
@@ -105,6 +105,15 @@ def _gradable(desk: Desk) -> bool:
     return body is not None and is_gradable(body.vertebra)
 
 
+def _any_body(desk: Desk) -> bool:
+    return desk.room.body() is not None
+
+
+def _undo(desk: Desk) -> None:
+    if not correcting.take_point_back(desk.room):
+        grading.undo(desk.room)
+
+
 def _digit(number: int, value: ReadGrade | None) -> Callable[[Desk], None]:
     """A digit answers an open chooser; else it grades."""
 
@@ -155,8 +164,24 @@ ACTS: tuple[Act, ...] = (
     Act("flag", "Flag for a second look", ("F",), "Grade", lambda d: grading.toggle_flag(d.room), _gradable),
     Act("note", "Note", ("N",), "Grade", lambda d: d.shell.edit_note(), _gradable),
     Act("rest-normal", "All remaining levels 0…", ("A",), "Grade", lambda d: grading.ask_bulk(d.room), _open),
-    Act("undo", "Undo", ("Ctrl+Z", "U"), "Grade", lambda d: grading.undo(d.room)),
+    Act("undo", "Undo", ("Ctrl+Z", "U"), "Grade", lambda d: _undo(d)),
     Act("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Grade", lambda d: grading.redo(d.room)),
+    Act("names-up", "All names one up (T12 is T11)", ("O",), "Correct",
+        lambda d: correcting.shift_names(d.room, -1), _any_body),
+    Act("names-down", "All names one down (T12 is L1)", ("L",), "Correct",
+        lambda d: correcting.shift_names(d.room, 1), _any_body),
+    Act("names-up-from-here", "Names one up from here down", ("Shift+O",), "Correct",
+        lambda d: correcting.shift_names_from_here(d.room, -1), _any_body),
+    Act("names-down-from-here", "Names one down from here (no T12)", ("Shift+L",), "Correct",
+        lambda d: correcting.shift_names_from_here(d.room, 1), _any_body),
+    Act("t13", "This is T13 / is not", ("T",), "Correct", lambda d: correcting.toggle_t13(d.room), _any_body),
+    Act("vouch", "The names are right", ("V",), "Correct", lambda d: correcting.vouch(d.room), _any_body),
+    Act("add-body", "Add a vertebra by a click", ("I", "Insert"), "Correct",
+        lambda d: correcting.start_adding(d.room), _pictured),
+    Act("remove-body", "This is no vertebra", ("Delete", "Backspace"), "Correct",
+        lambda d: correcting.remove_body(d.room), _any_body),
+    Act("measure", "Heights: place or move the points", ("H",), "Correct",
+        lambda d: correcting.start_measuring(d.room), _any_body),
     Act("next-body", "Next vertebra, down", ("PgDown", "J"), "Go", lambda d: d.room.step_body(1), _open),
     Act("previous-body", "Previous vertebra, up", ("PgUp", "K"), "Go", lambda d: d.room.step_body(-1), _open),
     Act("next-slice", "Next slice", ("Down", "Right"), "Go", lambda d: d.room.step_slice(1), _pictured),

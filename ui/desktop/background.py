@@ -240,7 +240,10 @@ class Importer:
         self._stop.set()
 
     def _run(self, paths: Sequence[Path]) -> None:
-        from vfscreen.importing import import_paths, key_of  # DICOM and its decoders: only where they are needed
+        from vfscreen.importing import (
+            import_paths,
+            key_of,
+        )  # DICOM and its decoders: only where they are needed
 
         key = key_of(self._parts.store, self._parts.folder.key)
         results = import_paths(paths, self._parts.store, self._parts.cache, key=key, progress=self._told)

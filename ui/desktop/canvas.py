@@ -24,6 +24,8 @@ _FIT = 0.96
 _LARGEST_ZOOM, _SMALLEST_ZOOM = 40.0, 0.2
 _NOTCH = 120
 _ZOOM_PER_PX = 1.008
+_REACH_PX = 12
+"""A handle is taken hold of from this far."""
 Box = tuple[float, float, float, float]
 """First row, last row, first column, last column: what a fit brings to the screen. Units: indices."""
 
@@ -32,13 +34,16 @@ class Canvas(QWidget):
     """Shows one volume at a time, slice by slice, with marks. Takes every event itself; napari gets none.
 
     Signals: `stepped` (slices to go), `dragged` (window width and level to add), `picked` and
-    `hovered` (row, column), `painted` (a frame is on the screen).
+    `hovered` (row, column), `moved` (which handle, row, column), `dropped` (a handle was let go), `painted` (a frame
+    is on the screen).
     """
 
     stepped = Signal(int)
     dragged = Signal(float, float)
     picked = Signal(float, float)
     hovered = Signal(float, float)
+    moved = Signal(int, float, float)
+    dropped = Signal()
     painted = Signal()
 
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
@@ -65,6 +70,8 @@ class Canvas(QWidget):
         self._window_words = ""
         self._notice = ""
         self._marks: tuple[Mark, ...] = ()
+        self._handles: tuple[tuple[float, float], ...] = ()
+        self._held: int | None = None
         self._box: Box | None = None
         self._untouched = True
         self._projection: Projection | None = None
@@ -141,6 +148,21 @@ class Canvas(QWidget):
         """Puts marks on the picture; each is shown on the slices that it names."""
         self._marks = tuple(marks)
         self._lay_out()
+
+    def handles(self, places: Sequence[tuple[float, float]]) -> None:
+        """Puts points on the picture that the mouse can drag, as (row, column)."""
+        self._handles = tuple(places)
+        self._lay_out_handles()
+
+    def _lay_out_handles(self) -> None:
+        if self._projection is not None:
+            self._sheet.set_handles([self._projection.point(*place) for place in self._handles])
+
+    def _handle_at(self, position: QPointF) -> int | None:
+        """Returns the handle under the pointer, the nearest if there are several."""
+        gaps = [(position - QPointF(*handle)).manhattanLength() for handle in self._sheet.handles]
+        nearest = min(range(len(gaps)), key=gaps.__getitem__, default=None)
+        return nearest if nearest is not None and gaps[nearest] <= _REACH_PX else None
 
     def notice(self, words: str) -> None:
         """Writes a line under the window text; empty takes it away."""
@@ -226,6 +248,7 @@ class Canvas(QWidget):
         texts = Texts(letters, self._window_words, f"{length_mm:g} mm", length_px, self._notice)
         self._sheet.set_texts(texts)
         self._sheet.set_marks(self._marks, projection)
+        self._lay_out_handles()
         self._tell_slice()
 
     def _tell_slice(self) -> None:
@@ -312,6 +335,8 @@ class Canvas(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Takes hold: left windows, middle (or Shift and left) pans, right zooms."""
         button = event.button()
+        if button is Qt.MouseButton.LeftButton:
+            self._held = self._handle_at(event.position())
         if button is Qt.MouseButton.LeftButton and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             button = Qt.MouseButton.MiddleButton
         self._grip = (button, event.position(), False)
@@ -324,6 +349,11 @@ class Canvas(QWidget):
                 self.hovered.emit(*self._projection.index(event.position().x(), event.position().y()))
             return
         button, last, moved = self._grip
+        if self._held is not None and self._projection is not None:
+            place = self._projection.index(event.position().x(), event.position().y())
+            self._grip = (button, event.position(), True)
+            self.moved.emit(self._held, *place)
+            return
         delta = event.position() - last
         if not moved and delta.manhattanLength() < 4:
             return
@@ -336,8 +366,12 @@ class Canvas(QWidget):
             self.zoom_by(_ZOOM_PER_PX ** -delta.y())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Lets go; a left click that moved nothing picks a vertebra."""
+        """Lets go; a left click that moved nothing picks a vertebra, and a handle that was moved is dropped."""
         grip, self._grip = self._grip, None
+        held, self._held = self._held, None
+        if held is not None and grip is not None and grip[2]:
+            self.dropped.emit()
+            return
         if grip is not None and not grip[2] and grip[0] is Qt.MouseButton.LeftButton and self._projection:
             self.picked.emit(*self._projection.index(event.position().x(), event.position().y()))
 

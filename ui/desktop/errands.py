@@ -4,51 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QTimer
 
 from ui import words
 from ui.desktop.background import Courier, Importer, ScreeningQueue
-from ui.desktop.pages import ImportPage
+from ui.desktop.pages import ImportPage, Page
 from ui.desktop.parts import Parts
-from ui.desktop.room import Change
+from ui.desktop.regrading import Regrading
+from ui.desktop.room import Change, ReadingRoom
 from ui.engine_client import EngineClient
 
 if TYPE_CHECKING:
     from ui.desktop.retrain_view import RetrainPage
-    from ui.desktop.window import MainWindow
 
 
 BACKUP_EVERY_MS = 30 * 60 * 1000
 
 
+class Surroundings(Protocol):
+    """What errands ask of the window that they run beside."""
+
+    def add_page(self, page: Page) -> None:
+        """Takes in a page that can cover the picture."""
+
+    def show_page(self, page: Page | None) -> None:
+        """Covers the picture with a page; None shows the picture again."""
+
+    def say_work(self, doing: str, share: float) -> None:
+        """Says what works in the background; empty words take it away."""
+
+    def warn(self, sentence: str) -> None:
+        """Says what somebody must know, until it is closed."""
+
+    def fault(self, fault: BaseException) -> None:
+        """Says what failed."""
+
+
 class Errands:
     """Owns the engine and the imports of one window. Nothing starts before it is first needed."""
 
-    def __init__(self, parts: Parts, courier: Courier, window: MainWindow) -> None:
+    def __init__(self, parts: Parts, courier: Courier, room: ReadingRoom, around: Surroundings) -> None:
         self._parts = parts
         self._courier = courier
-        self._window = window
+        self._room = room
+        self._around = around
         reference = parts.settings.reference_choice(parts.folder.root)
         self._engine = EngineClient(threads=parts.settings.threads, reference=reference)
         self.queue = ScreeningQueue(
             parts,
             courier,
             self._engine,
-            on_progress=window.state.work,
+            on_progress=around.say_work,
             on_screened=self._screened,
-            on_warning=window.trouble.say,
-            on_fault=window.fault,
+            on_warning=around.warn,
+            on_fault=around.fault,
         )
+        self._regrading = Regrading(parts, courier, self._engine, room, around.fault)
         self.importer = Importer(
             parts, courier, on_progress=self._importing, on_line=self._imported, on_end=self._import_ended
         )
         self.import_page = ImportPage()
         self.import_page.cancelled.connect(self.importer.cancel)
-        window.add_page(self.import_page)
+        around.add_page(self.import_page)
         self._retraining: RetrainPage | None = None
-        self._backup_timer = QTimer(window)
+        self._backup_timer = QTimer(courier)
         self._backup_timer.setInterval(BACKUP_EVERY_MS)
         self._backup_timer.timeout.connect(self.back_up)
 
@@ -60,7 +81,7 @@ class Errands:
 
     def back_up(self) -> None:
         """Adds a dated copy of the store in a thread, unless the newest is young; a failure stays on the screen."""
-        self._courier.run(self._copy_store, self._window.fault, "backup")
+        self._courier.run(self._copy_store, self._around.fault, "backup")
 
     def _copy_store(self) -> None:
         self._parts.back_up()
@@ -68,6 +89,7 @@ class Errands:
     def stop(self) -> None:
         """Ends every child process and takes open requests back."""
         self._backup_timer.stop()
+        self._regrading.stop()
         self.importer.cancel()
         self._engine.close()
         if self._retraining is not None:
@@ -83,8 +105,12 @@ class Errands:
         """Has the study that is looked at screened before the others."""
         self.queue.prefer(series_id)
 
+    def grade_again(self) -> None:
+        """Has the model look again at the bodies of the open study that were moved or added."""
+        self._regrading.soon()
+
     def _screened(self, series_id: str) -> None:
-        room = self._window.room
+        room = self._room
         room.load_rows()
         if room.case is not None and room.case.series_id == series_id:
             had_bodies = bool(room.case.bodies)
@@ -97,34 +123,34 @@ class Errands:
     def take_in(self, paths: Sequence[Path]) -> None:
         """Imports folders and files; the page shows what becomes of each series."""
         if self.importer.busy:
-            self._window.room.say(words.IMPORT_BUSY)
+            self._room.say(words.IMPORT_BUSY)
             return
         self.import_page.begin(", ".join(path.name for path in paths))
-        self._window.show_page(self.import_page)
+        self._around.show_page(self.import_page)
         self.importer.start(paths)
 
     def _importing(self, doing: str, share: float) -> None:
         self.import_page.progress(doing)
-        self._window.state.work(f"Import: {doing}", share)
+        self._around.say_work(f"Import: {doing}", share)
 
     def _imported(self, kind: str, where: str, said: str) -> None:
         self.import_page.add(kind, where, said)
         if kind == "taken":
-            self._window.room.load_rows()
+            self._room.load_rows()
 
     def _import_ended(self, fault: Exception | None) -> None:
-        self._window.state.work("", 0.0)
-        self._window.room.load_rows()
-        self._window.room.say(self.import_page.end())
+        self._around.say_work("", 0.0)
+        self._room.load_rows()
+        self._room.say(self.import_page.end())
         if fault is not None:
-            self._window.fault(fault)
+            self._around.fault(fault)
         self.queue.work_off()
 
     # -- the window that the file names
 
     def read_window(self) -> None:
         """Sets the grey window that the open study's first file names, if it names one."""
-        case = self._window.room.case
+        case = self._room.case
         if case is None:
             return
         files = case.files
@@ -135,12 +161,12 @@ class Errands:
             found = window_as_sent(files[0]) if files else None
             self._courier.post(lambda: self._show_window(case.series_id, found))
 
-        self._courier.run(read, self._window.fault, "window")
+        self._courier.run(read, self._around.fault, "window")
 
     def _show_window(self, series_id: str, found: tuple[float, float] | None) -> None:
         from ui.desktop.windows import Window
 
-        room = self._window.room
+        room = self._room
         if room.case is None or room.case.series_id != series_id:
             return
         if found is None:
@@ -155,8 +181,8 @@ class Errands:
         if self._retraining is None:
             from ui.desktop.retrain_view import RetrainPage
 
-            self._retraining = RetrainPage(self._parts, self._courier, self._window.fault)
+            self._retraining = RetrainPage(self._parts, self._courier, self._around.fault)
             self._retraining.model_changed.connect(self.screen_waiting)
-            self._window.add_page(self._retraining)
+            self._around.add_page(self._retraining)
         self._retraining.refresh()
         return self._retraining

@@ -28,13 +28,18 @@ class Frame(QMainWindow):
 
     closed_page = Signal()
 
-    def build(self, room: ReadingRoom, on_fault: Callable[[Exception], None]) -> None:
+    def build(
+        self,
+        room: ReadingRoom,
+        on_fault: Callable[[Exception], None],
+        safely: Callable[[Callable[[], object]], None],
+    ) -> None:
         """Makes the parts and puts them in their places."""
         self._shown_room = room
         self._crop: tuple[object, BodyCrop | None] = (None, None)
         self.header, self.trouble, self.state = Header(), TroubleBar(), StateLine()
         self.worklist = WorklistView(room)
-        self.picture = Picture(room, on_fault)
+        self.picture = Picture(room, on_fault, safely)
         self.rail, self.panel = RailView(), PanelView()
         self.pages = QStackedWidget()
         self.pages.addWidget(self._reading_page())
@@ -95,7 +100,9 @@ class Frame(QMainWindow):
         if change & (Change.BODY | Change.CASE | Change.WINDOW):
             self.rail.show_lines(rail_of(room))
             self.panel.show_panel(panel_of(room))
-            self.panel.show_crop(self._crop_here(), room.window, points=room.opinion_shown())
+            body = room.body()
+            points = body is not None and room.points_shown(body)
+            self.panel.show_crop(self._crop_here(), room.window, points=points)
         if change & (Change.ROWS | Change.CASE):
             self.worklist.refresh()
         if change & (Change.ROWS | Change.CASE | Change.BODY | Change.STATE):

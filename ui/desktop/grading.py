@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from ui import words
 from ui.desktop.room import Change, Chooser, Draft, ReadingRoom, Tone
 from ui.desktop.worklist import renewed
+from vfscreen.cases import Undone
 from vfscreen.errors import KnownError, StaleCase
 from vfscreen.findings import NotAssessable, OtherDeformity, Phase, Reading
 from vfscreen.genant import ReadGrade, Shape
@@ -142,50 +143,63 @@ def ask_bulk(room: ReadingRoom) -> None:
 def grade_rest_normal(room: ReadingRoom) -> None:
     """Stores 0 for every level that is left, marked as given in bulk."""
     case = room.case
-    if case is None or not _nothing_waits(room):
+    if case is None or not nothing_waits(room):
         return
     now = datetime.now(UTC)
     rest = Answer(grade=ReadGrade.NORMAL, bulk=True)
     readings = [new_reading(case, body, room.reader, room.mode, rest, now) for body in ungraded_bodies(case)]
-    for kept in room.store.store_readings(readings):  # one transaction, and one undo
+    try:
+        stored = room.store.store_readings(readings)  # one transaction, and one undo
+    except StaleCase as error:
+        room.reload()
+        room.say(words.bulk_lost(len(readings), error), Tone.FAILURE)
+        return
+    for kept in stored:
         _take_in(room, kept)
     go_on(room)
 
 
 def undo(room: ReadingRoom) -> None:
     """Takes the last act back and goes to its vertebra, in another study if need be."""
-    if not _nothing_waits(room):
+    if not nothing_waits(room):
         return
     undone = room.store.undo(room.reader)
     if undone is None:
         room.say(words.NOTHING_TO_UNDO)
     else:
-        _arrive(room, undone.series_id, undone.body_id, "Undone")
+        _arrive(room, undone, "Undone")
 
 
 def redo(room: ReadingRoom) -> None:
     """Does the last undone act again, and goes to its vertebra."""
-    if not _nothing_waits(room):
+    if not nothing_waits(room):
         return
     redone = room.store.redo(room.reader)
     if redone is None:
         room.say(words.NOTHING_TO_REDO)
     else:
-        _arrive(room, redone.series_id, redone.body_id, "Done again")
+        _arrive(room, redone, "Done again")
 
 
-def _arrive(room: ReadingRoom, series_id: str, body_id: str, what: str) -> None:
-    if room.case is None or room.case.series_id != series_id:
-        if not room.open(series_id):
+def _arrive(room: ReadingRoom, touched: Undone, what: str) -> None:
+    if room.case is None or room.case.series_id != touched.series_id:
+        if not room.open(touched.series_id):
             return
     else:
         room.reload()
     room.chooser = None
-    room.go_to(body_id)
+    shown = set() if room.case is None else {body.body_id for body in room.case.bodies}
+    if touched.body_id in shown and room.here not in touched.edited:
+        room.go_to(touched.body_id)
     room.load_rows()
     body = room.body()
     level = "" if body is None else str(body.vertebra.level)
-    room.say(f"{what}: {level} = {sign_of(room.reading())}")
+    if not touched.edited:
+        room.say(f"{what}: {level} = {sign_of(room.reading())}")
+    else:
+        room.end_tool()
+        room.say(f"{what}: {words.spine(room.case)}")
+        room.tell(Change.GEOMETRY)
 
 
 def go_on(room: ReadingRoom) -> None:
@@ -224,14 +238,14 @@ def finish(room: ReadingRoom) -> bool:
     return room.open(following.series_id)
 
 
-def _nothing_waits(room: ReadingRoom) -> bool:
+def nothing_waits(room: ReadingRoom) -> bool:
     """Says whether every reading is on disk; one that is still unstored is tried again first."""
     return room.unstored is None or _write(room, room.unstored)
 
 
 def _may_grade(room: ReadingRoom) -> bool:
     """Says whether the vertebra here takes a grade, and none before it is unstored."""
-    if not _nothing_waits(room):
+    if not nothing_waits(room):
         return False
     body = room.body()
     return body is not None and is_gradable(body.vertebra)
@@ -239,7 +253,7 @@ def _may_grade(room: ReadingRoom) -> bool:
 
 def _store(room: ReadingRoom, answer: Answer) -> bool:
     body = room.body()
-    if room.case is None or body is None or not _nothing_waits(room):
+    if room.case is None or body is None or not nothing_waits(room):
         return False
     return _write(room, new_reading(room.case, body, room.reader, room.mode, answer, datetime.now(UTC)))
 

@@ -23,6 +23,9 @@ _NAMES = {
     Qt.Key.Key_Return: "Enter",
     Qt.Key.Key_Enter: "Enter",
     Qt.Key.Key_Escape: "Esc",
+    Qt.Key.Key_Insert: "Insert",
+    Qt.Key.Key_Delete: "Delete",
+    Qt.Key.Key_Backspace: "Backspace",
 } | {getattr(Qt.Key, f"Key_F{number}"): f"F{number}" for number in range(1, 13)}
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ui import words
 from vfscreen.cases import Body
 from vfscreen.findings import Reading
 from vfscreen.genant import ReadGrade
@@ -23,7 +24,7 @@ _OUTLINE = (0, 1, 2, 5, 4, 3)
 class Mark:
     """One body on the picture, in array indices of the sagittal-first volume.
 
-    Shapes: centre (3,): slice, row, column; outline (6, 2): row, column, empty (0, 2) while no opinion may be seen.
+    Shapes: centre (3,): slice, row, column; outline (6, 2): row, column, empty (0, 2) while its points may not be seen.
     `sign` is what the reader said (X, D or the grade's), empty before.
     `first` and `last` are the slices between which the mark is shown.
     """
@@ -45,32 +46,45 @@ def marks_of(
     inverse: Float,
     *,
     here: str | None,
-    opinion: bool,
+    outlined: Collection[str],
 ) -> tuple[Mark, ...]:
-    """Lays the bodies on the picture; machine-placed outlines only once the program's opinion may be seen.
+    """Lays the bodies on the picture; outlines only of those (by id) whose points the reader may see.
 
     Frame: `inverse` (4, 4) takes LPS mm to indices of the sagittal-first volume.
     """
     slices_per_mm = float(np.linalg.norm(inverse[0, :3]))
     return tuple(
-        _mark(body, readings.get(body.body_id), inverse, slices_per_mm, body.body_id == here, opinion)
+        _mark(
+            body,
+            readings.get(body.body_id),
+            inverse,
+            slices_per_mm,
+            here=body.body_id == here,
+            outlined=body.body_id in outlined,
+        )
         for body in bodies
     )
 
 
 def _mark(
-    body: Body, reading: Reading | None, inverse: Float, slices_per_mm: float, here: bool, opinion: bool
+    body: Body,
+    reading: Reading | None,
+    inverse: Float,
+    slices_per_mm: float,
+    *,
+    here: bool,
+    outlined: bool,
 ) -> Mark:
     vertebra = body.vertebra
     centre = _indices(inverse, vertebra.centre_lps_mm)
     outline: tuple[tuple[float, float], ...] = ()
-    if opinion and vertebra.points is not None:
+    if outlined and vertebra.points is not None:
         corners = _indices(inverse, vertebra.points.array()[list(_OUTLINE)])
         outline = tuple((float(row), float(column)) for _, row, column in corners)
     half = HALF_WIDTH_MM * slices_per_mm
     return Mark(
         body_id=body.body_id,
-        name=str(vertebra.level) if vertebra.level_certain else f"{vertebra.level}?",
+        name=words.level(vertebra),
         centre=(float(centre[0]), float(centre[1]), float(centre[2])),
         outline=outline,
         first=float(centre[0]) - half,

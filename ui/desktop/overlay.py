@@ -15,6 +15,7 @@ from ui.desktop.projection import Point, Projection
 
 _MARGIN = 12
 _CROSS = 4
+_RING_PX = 5.0
 _LABEL_GAP = 26
 _SPACE = 4
 _OPACITY = 0.6
@@ -64,6 +65,7 @@ class Overlay(QWidget):
         self._place = ""
         self._slice = 0
         self._laid_out: tuple[_Drawn, ...] = ()
+        self._handles: tuple[Point, ...] = ()
         self._hidden = False
 
     @property
@@ -92,6 +94,16 @@ class Overlay(QWidget):
         self._laid_out = tuple(self._lay_out(mark, projection) for mark in marks)
         self.update()
 
+    @property
+    def handles(self) -> tuple[Point, ...]:
+        """Where the points that can be dragged lie, in widget pixels."""
+        return self._handles
+
+    def set_handles(self, handles: Sequence[Point]) -> None:
+        """Draws points that can be dragged, in widget pixels: upper edge front, middle, back, then the lower edge."""
+        self._handles = tuple(handles)
+        self.update()
+
     def set_texts(self, texts: Texts) -> None:
         """Changes edges and corners."""
         self._texts = texts
@@ -113,6 +125,7 @@ class Overlay(QWidget):
         if not self._hidden:
             for drawn in self._here():
                 self._paint_mark(painter, drawn)
+            self._paint_handles(painter)
         self._paint_texts(painter)
         painter.end()
 
@@ -149,6 +162,18 @@ class Overlay(QWidget):
         if mark.sign:
             painter.setPen(QColor(TEXT if mark.grade is None else GRADES[mark.grade]))
             painter.drawText(QPointF(x + drawn.name_px + _SPACE, base), mark.sign)
+
+    def _paint_handles(self, painter: QPainter) -> None:
+        """Rings, so that the bone in them stays seen, and a line for each height whose both ends are there."""
+        placed = [QPointF(*handle) for handle in self._handles]
+        painter.setPen(QPen(QColor(MARK), 1.0, Qt.PenStyle.DotLine))
+        for upper, lower in zip(placed[:3], placed[3:], strict=False):
+            painter.drawLine(upper, lower)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(BRIGHT), 1.5))
+        for point in placed:
+            painter.drawEllipse(point, _RING_PX, _RING_PX)
+            painter.drawPoint(point)
 
     def _paint_texts(self, painter: QPainter) -> None:
         texts, wide, high = self._texts, self.width(), self.height()

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 
 from ui import words
 from ui.desktop.room import Chooser, ReadingRoom
-from vfscreen.cases import Body
-from vfscreen.findings import Finding, Phase, Reading
+from vfscreen.cases import Body, Case
+from vfscreen.findings import Phase, Reading
 from vfscreen.genant import ReadGrade, Shape
-from vfscreen.reading import gradable_bodies, is_answered, is_gradable, may_show_opinion, sign_of
+from vfscreen.reading import (
+    gradable_bodies,
+    is_answered,
+    is_gradable,
+    may_show_opinion,
+    refusals_of,
+    sign_of,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +52,12 @@ def panel_of(room: ReadingRoom) -> Panel:
         return Panel(title="", why_not=words.NO_STUDY if room.case is None else words.NOT_SCREENED)
     reading = room.reading()
     answered = is_answered(reading)
-    level = str(body.vertebra.level) + ("" if body.vertebra.level_certain else "  (level not certain)")
+    level = words.level(body.vertebra)
     return Panel(
         title=level,
         place=_place(room, body),
         gradable=is_gradable(body.vertebra),
-        why_not=""
-        if is_gradable(body.vertebra)
-        else "Not graded: cut by the edge of the scan, or not T1-L6.",
+        why_not=_why_not(room.case, body),
         grade=None if reading is None else reading.grade,
         cannot_grade=_reason(reading),
         deformity=_cause(reading),
@@ -67,6 +72,16 @@ def panel_of(room: ReadingRoom) -> Panel:
         may_ask_model=room.case.revealed_at is not None or may_show_opinion(room.case, room.mode),
         stored=_stored(reading, level),
     )
+
+
+def _why_not(case: Case, body: Body) -> str:
+    """Says why a body is not graded, and what the program asks about it, in the program's own reasons."""
+    asked = [words.refused(refusal) for refusal in refusals_of(case, body)]
+    if is_gradable(body.vertebra):
+        return "\n".join([*asked, words.UNSURE]) if asked else ""
+    if not body.vertebra.whole:
+        return "\n".join([*asked, words.CUT])
+    return words.OTHER_LEVEL
 
 
 def _place(room: ReadingRoom, body: Body) -> str:
@@ -96,18 +111,18 @@ def _stored(reading: Reading | None, level: str) -> str:
 
 
 def _heights(room: ReadingRoom, body: Body) -> tuple[str, ...]:
-    if not room.opinion_shown():
-        return ()
+    """Shows heights where the points may be seen; what is missing of them is the program's opinion."""
     heights = body.vertebra.heights
-    if heights is None:
+    if heights is None and room.opinion_shown():
         return ("not measured",)
+    if heights is None or not room.points_shown(body):
+        return ()
     error = "" if body.vertebra.uncertainty_mm is None else f"  ± {body.vertebra.uncertainty_mm:.1f}"
-    figures = f"{heights.anterior:.1f} / {heights.middle:.1f} / {heights.posterior:.1f} mm{error}"
-    lines = ["anterior / middle / posterior", figures]
-    measured = _finding(room, body)
-    if measured is not None and measured.morphometry is not None:
+    lines = ["anterior / middle / posterior", words.heights(heights) + error]
+    measured = room.findings.get(body.body_id)
+    if room.opinion_shown() and measured is not None and measured.morphometry is not None:
         lines.append(f"Loss {words.loss(measured.morphometry)}")
-    return tuple(lines)
+    return (*lines, *(words.flag(flag) for flag in body.vertebra.flags))
 
 
 def _model(room: ReadingRoom, body: Body) -> tuple[str, ...]:
@@ -120,7 +135,7 @@ def _model(room: ReadingRoom, body: Body) -> tuple[str, ...]:
         return (words.locked(room.levels_to_go()),)
     if not room.opinion_on:
         return ("Folded away. M shows it again.",)
-    finding = _finding(room, body)
+    finding = room.findings.get(body.body_id)
     suggestion = None if finding is None else finding.suggestion
     name = "The model" if suggestion is None else suggestion.model
     lines = [f"{name}: {words.suggestion(suggestion)}"]
@@ -128,7 +143,3 @@ def _model(room: ReadingRoom, body: Body) -> tuple[str, ...]:
     if first is not None:
         lines.append(f"Your first read: {sign_of(first)}")
     return tuple(lines)
-
-
-def _finding(room: ReadingRoom, body: Body) -> Finding | None:
-    return None if room.case is None else room.case.findings.get(body.body_id)

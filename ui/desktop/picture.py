@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QStackedLayout, QWidget
 
 from ui import words
+from ui.desktop import correcting
 from ui.desktop.bars import set_role
 from ui.desktop.canvas_loading import CanvasLoader
 from ui.desktop.marks import marks_of
@@ -31,9 +32,15 @@ class Picture(QWidget):
     painted = Signal()
     hovered = Signal(object)
 
-    def __init__(self, room: ReadingRoom, on_fault: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        room: ReadingRoom,
+        on_fault: Callable[[Exception], None],
+        safely: Callable[[Callable[[], object]], None],
+    ) -> None:
         super().__init__()
         self._room = room
+        self._safely = safely
         self.canvas: Canvas | None = None
         self._stack = QStackedLayout(self)
         self._words = QLabel(words.NO_STUDY)
@@ -75,6 +82,8 @@ class Picture(QWidget):
         canvas.stepped.connect(self._room.step_slice)
         canvas.dragged.connect(self._room.drag_window)
         canvas.picked.connect(self._picked)
+        canvas.moved.connect(lambda *moved: correcting.move_point(self._room, *moved))
+        canvas.dropped.connect(lambda: self._safely(lambda: correcting.store_points(self._room)))
         canvas.hovered.connect(self._hovered)
         canvas.painted.connect(self.painted)
         canvas.setGeometry(self.rect())
@@ -102,16 +111,20 @@ class Picture(QWidget):
         if change & (Change.CASE | Change.WINDOW):
             self.canvas.set_window(room.window.width, room.window.level, str(room.window))
         if change & (Change.CASE | Change.BODY):
+            outlined = {body.body_id for body in room.case.bodies if room.points_shown(body)}
             self.canvas.marks(
                 marks_of(
                     room.case.bodies,
                     room.case.readings,
                     room.volume.inverse,
                     here=room.here,
-                    opinion=room.opinion_shown(),
+                    outlined=outlined,
                 )
             )
+            self.canvas.notice(_notice(room.case))
             self._bring_body()
+        if change & (Change.CASE | Change.TOOL):
+            self._show_tool(self.canvas, room.volume)
         if change & Change.SLICE and not change & Change.CASE:
             self.canvas.go(room.slice)
 
@@ -119,7 +132,13 @@ class Picture(QWidget):
         if self.canvas is not None:
             self.canvas.setGeometry(self.rect())
             self.canvas.show_volume(volume.voxels, volume.affine, self._room.slice, _spine_box(case, volume))
-            self.canvas.notice(_notice(case) or ("" if case.bodies else words.NO_BODIES))
+
+    def _show_tool(self, canvas: Canvas, volume: Volume) -> None:
+        """Shows the points that are being placed, and by the pointer that a click does something else now."""
+        indices = [volume.indices_of(point) for point in self._room.points_lps_mm]
+        canvas.handles([(float(row), float(column)) for _, row, column in indices])
+        busy = self._room.tool is not None
+        canvas.setCursor(Qt.CursorShape.CrossCursor if busy else Qt.CursorShape.ArrowCursor)
 
     def _show_words(self) -> None:
         room = self._room
@@ -137,6 +156,10 @@ class Picture(QWidget):
 
     def _picked(self, row: float, column: float) -> None:
         room = self._room
+        self._safely(lambda: correcting.click(room, row, column) or self._go_to_body(room, row, column))
+
+    @staticmethod
+    def _go_to_body(room: ReadingRoom, row: float, column: float) -> None:
         if room.case is None or room.volume is None or not room.case.bodies:
             return
         clicked = room.volume.lps_of(np.array([room.slice, row, column]))
@@ -177,6 +200,8 @@ def _spine_box(case: Case, volume: Volume) -> Box | None:
 
 
 def _notice(case: Case) -> str:
+    if not case.bodies:
+        return "  ".join(words.refused(refusal) for refusal in case.refusals) or words.NO_BODIES
     if not case.warnings:
         return ""
     first = case.warnings[0]

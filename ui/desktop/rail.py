@@ -42,7 +42,7 @@ def _line(room: ReadingRoom, body_id: str) -> RailLine:
     body = next(body for body in case.bodies if body.body_id == body_id)
     reading = case.readings.get(body_id)
     gradable = is_gradable(body.vertebra)
-    finding = case.findings.get(body_id) if room.opinion_shown() else None
+    finding = room.findings.get(body_id) if room.opinion_shown() else None
     suggestion = None if finding is None else finding.suggestion
     model = words.suggestion_sign(suggestion) if room.opinion_shown() and gradable else ""
     differs = (
@@ -52,7 +52,7 @@ def _line(room: ReadingRoom, body_id: str) -> RailLine:
         and reading.grade is not None
         and (reading.grade is not ReadGrade.NORMAL) != (suggestion.verdict is Verdict.FRACTURE)
     )
-    level = str(body.vertebra.level) + ("" if body.vertebra.level_certain else "?")
+    level = words.level(body.vertebra)
     return RailLine(
         body_id=body_id,
         level=level,
@@ -63,7 +63,7 @@ def _line(room: ReadingRoom, body_id: str) -> RailLine:
         here=body_id == room.here,
         model=model,
         differs=differs,
-        tip="" if gradable else f"{level}: cut by the edge of the scan, or not a level that is graded",
+        tip="" if gradable else f"{level}: {words.NOT_GRADED}",
     )
 
 

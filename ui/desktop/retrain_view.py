@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -58,6 +59,7 @@ class RetrainPage(Page):
         self._state = Retraining()
         # Counts beginnings and cancellations: what comes home from an earlier run is dropped.
         self._run = 0
+        self._deciding: threading.Thread | None = None
         self._build_head()
         self._build_curve()
         self._build_result()
@@ -85,8 +87,10 @@ class RetrainPage(Page):
         return self._stop
 
     def stop(self) -> None:
-        """Ends a training that is under way; it is recorded as cancelled."""
-        if self._state.running:
+        """Ends a training that is under way, recorded as cancelled; a decision that is being made is waited for."""
+        if self._deciding is not None:
+            self._deciding.join()  # well under a second, and by then its model may be in use
+        elif self._state.running:
             self._cancel()
         self._client.close()
 
@@ -231,18 +235,27 @@ class RetrainPage(Page):
             return
         self.show_state(replace(self._state, stage=Stage.COMPARING, share=1.0))
         trained = done.result()
-        failed = partial(self._run_failed, prepared)
-        self._courier.run(lambda: self._conclude(run, prepared, trained), failed, "conclude")
+        self._deciding = self._courier.run(
+            lambda: self._conclude(prepared, trained), self._not_concluded, "conclude"
+        )
 
-    def _conclude(self, run: int, prepared: Prepared, trained: Trained) -> None:
-        if run != self._run:
-            return
+    def _conclude(self, prepared: Prepared, trained: Trained) -> None:
+        """Lets the gate decide; runs in a thread, and records there what came of it: the window may be gone."""
         rule = self._parts.settings.needs().gate
         store, shelf, reader = self._parts.store, self._parts.shelf, self._parts.reader
-        conclusion = conclude(store, shelf, prepared, trained, rule, reader)
+        try:
+            conclusion = conclude(store, shelf, prepared, trained, rule, reader)
+        except KnownError as error:
+            record_failure(store, prepared, "failed", str(error))
+            raise
         self._courier.post(lambda: self._concluded(conclusion))
 
+    def _not_concluded(self, fault: Exception) -> None:
+        self._deciding = None
+        self._failed(fault)
+
     def _concluded(self, conclusion: Conclusion) -> None:
+        self._deciding = None
         self.show_state(concluded(self._state, conclusion))
         self.refresh()
         if conclusion.decision.accepted:

@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, Flag, auto
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ui import words
 from ui.desktop.resume import Place
 from ui.desktop.windows import BONE, Window
 from vfscreen.cases import Body, Case, CaseRow, CaseState
+from vfscreen.correcting import findings_now
 from vfscreen.errors import KnownError
-from vfscreen.findings import Mode, Reading
-from vfscreen.genant import Shape
+from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Reading
+from vfscreen.genant import Reference, Shape
 from vfscreen.ports import CaseStore
 from vfscreen.reading import gradable_bodies, may_show_opinion, next_ungraded, ungraded_bodies
 from vfscreen.volume import Volume
@@ -28,6 +32,8 @@ class Change(Flag):
     SLICE = auto()
     WINDOW = auto()
     STATE = auto()
+    TOOL = auto()
+    GEOMETRY = auto()
 
 
 class Tone(Enum):
@@ -45,6 +51,13 @@ class Chooser(Enum):
     OTHER_DEFORMITY = auto()
 
 
+class Tool(Enum):
+    """What the mouse does to the picture's bodies until it is done."""
+
+    MEASURE = auto()
+    ADD = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What was said of the vertebra here before its grade, to be stored with it."""
@@ -53,6 +66,7 @@ class Draft:
     sure: bool = True
 
 
+Float = NDArray[np.float64]
 OpenVolume = Callable[[Case], Volume | None]
 
 
@@ -63,15 +77,24 @@ class ReadingRoom:
     """
 
     def __init__(
-        self, store: CaseStore, reader: str, mode: Mode, open_volume: OpenVolume, *, go_on: bool = True
+        self,
+        store: CaseStore,
+        reader: str,
+        mode: Mode,
+        open_volume: OpenVolume,
+        *,
+        go_on: bool = True,
+        reference: Reference = Reference.EXPECTED_BY_LEVEL,
     ) -> None:
         self.store = store
         self.reader = reader
         self.mode = mode
         self.goes_on = go_on
+        self.reference = reference
         self.rows: list[CaseRow] = []
         self.today = 0
         self.case: Case | None = None
+        self.findings: dict[str, Finding] = {}
         self.volume: Volume | None = None
         self.here: str | None = None
         self.slice = 0
@@ -81,6 +104,8 @@ class ReadingRoom:
         self.tone = Tone.PLAIN
         self.draft = Draft()
         self.chooser: Chooser | None = None
+        self.tool: Tool | None = None
+        self.points_lps_mm: tuple[Float, ...] = ()
         self.opinion_on = True
         self.unstored: Reading | None = None
         self.asked: str = ""
@@ -116,8 +141,14 @@ class ReadingRoom:
     # -- the worklist
 
     def load_rows(self) -> None:
-        """Reads the worklist again."""
-        self.rows = self.store.worklist(self.reader, self.mode)
+        """Reads the worklist again; that a case is seen ordered by suspicion is recorded before it is."""
+        rows = self.store.worklist(self.reader, self.mode)
+        if self.mode is Mode.SCREEN:
+            ordered = [row.series_id for row in rows if row.suspicion is not None]
+            self.store.show_order(ordered, self.reader)
+            if self.case is not None and self.case.series_id in ordered:
+                self.case = replace(self.case, order_known=True)
+        self.rows = rows
         self.count_today()
         self.tell(Change.ROWS)
 
@@ -149,7 +180,9 @@ class ReadingRoom:
         if not self.may_leave():
             return False
         case = self.store.case(series_id, self.reader)
-        self.case, self.volume = case, self._open_volume(case)
+        self._take_case(case)
+        self.volume = self._open_volume(case)
+        self.end_tool()
         self.draft, self.chooser, self.asked, self.opinion_on = Draft(), None, "", True
         known = {body.body_id for body in case.bodies}
         if place is not None and place.body_id in known:
@@ -161,7 +194,7 @@ class ReadingRoom:
             self.window = place.window
         self.slice = self._slice_of_body() if place is None or place.slice is None else place.slice
         self._keep_slice_inside()
-        self.said, self.tone = "", Tone.PLAIN
+        self.said, self.tone = self._greeting(), Tone.PLAIN
         self.tell(Change.CASE | Change.BODY | Change.SLICE | Change.WINDOW | Change.STATE)
         return True
 
@@ -176,14 +209,35 @@ class ReadingRoom:
         """Reads the open study again, after a screening or an undo; vertebra and slice stay if they still are."""
         if self.case is None:
             return
-        self.case = self.store.case(self.case.series_id, self.reader)
+        case = self.store.case(self.case.series_id, self.reader)
+        self._take_case(case)
         self._drop_question()  # it counted the levels of the case as it was
-        if self.body() is None and self.case.bodies:
-            start = next_ungraded(self.case) or self.case.bodies[0]
+        if self.body() is None:
+            self.end_tool()
+        if self.body() is None and case.bodies:
+            start = next_ungraded(case) or case.bodies[0]
             self.here, self.draft, self.chooser = start.body_id, Draft(), None
             self.slice = self._slice_of_body()
             self.tell(Change.SLICE)
+        if not self.said:
+            self.said = self._greeting()
         self.tell(Change.BODY | Change.STATE)
+
+    def measure_again(self, reference: Reference) -> None:
+        """Measures the losses against another convention from now on."""
+        self.reference = reference
+        if self.case is not None:
+            self._take_case(self.case)
+            self.tell(Change.BODY)
+
+    def _take_case(self, case: Case) -> None:
+        self.case = case
+        self.findings = findings_now(case, self.reference)
+
+    def _greeting(self) -> str:
+        """Returns what is said of a study before anything else is: that its names are not certain."""
+        bodies = () if self.case is None else self.case.bodies
+        return words.NAMES_UNCERTAIN if any(not body.vertebra.level_certain for body in bodies) else ""
 
     def may_leave(self) -> bool:
         """Says whether nothing unstored would be lost; if something would, it stays said."""
@@ -203,6 +257,7 @@ class ReadingRoom:
         if body_id != self.here:
             self.draft = Draft()
             self.chooser = None
+            self.end_tool()
         self.here = body_id
         change = Change.BODY
         if not keep_slice:
@@ -221,6 +276,25 @@ class ReadingRoom:
     def reading(self) -> Reading | None:
         """Returns this reader's present reading of the vertebra here."""
         return None if self.case is None or self.here is None else self.case.readings.get(self.here)
+
+    # -- the tool in hand
+
+    def take_tool(self, tool: Tool, sentence: str, points_lps_mm: tuple[Float, ...] = ()) -> None:
+        """Takes a tool in hand and says what to do with it."""
+        self.tool, self.points_lps_mm = tool, points_lps_mm
+        self.say(sentence)
+        self.tell(Change.TOOL)
+
+    def place_points(self, points_lps_mm: tuple[Float, ...]) -> None:
+        """Puts the points that are being placed."""
+        self.points_lps_mm = points_lps_mm
+        self.tell(Change.TOOL)
+
+    def end_tool(self) -> None:
+        """Puts the tool away."""
+        if self.tool is not None:
+            self.tool, self.points_lps_mm = None, ()
+            self.tell(Change.TOOL)
 
     # -- the slice and the window
 
@@ -268,6 +342,11 @@ class ReadingRoom:
         """Says whether the program's opinion is on the screen: it was revealed, and is not folded away."""
         return self.case is not None and self.case.revealed_at is not None and self.opinion_on
 
+    def points_shown(self, body: Body) -> bool:
+        """Says whether the reader may see where a body's points are: with the opinion, or having placed them."""
+        own = PLACED_BY_HAND in body.vertebra.flags and body.who == self.reader
+        return body.vertebra.points is not None and (own or self.opinion_shown())
+
     def levels_to_go(self) -> int:
         """Counts the levels that still lack this reader's answer."""
         return 0 if self.case is None else len(ungraded_bodies(self.case))
@@ -295,6 +374,7 @@ class ReadingRoom:
             shown_at = self.store.reveal(self.case.series_id, self.reader, self.mode)
             self.case = replace(self.case, revealed_at=shown_at)
             self.opinion_on = True
+        self.say(words.OPINION_SHOWN if self.opinion_on else words.OPINION_FOLDED)
         self.tell(Change.BODY | Change.STATE)
 
     def place(self) -> Place | None:

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog
 
 from ui import words
-from ui.desktop import grading
+from ui.desktop import correcting, grading
 from ui.desktop.actions import Act, Desk, acts_by_id, acts_by_key, perform
 from ui.desktop.background import Courier, VolumeShelf
 from ui.desktop.errands import Errands
@@ -71,11 +71,11 @@ class MainWindow(Frame):
         self._acts, self._keys = acts_by_id(), acts_by_key()
         self._folded_by_hand = False
         self._seen = False
-        self.build(self.room, self.fault)
+        self.build(self.room, self.fault, self._safely)
         self.closed_page.connect(self.escape)
         fill_menus(self.menuBar(), self.desk, self.do)
         self._wire()
-        self.errands = Errands(parts, self.courier, self)
+        self.errands = Errands(parts, self.courier, self.room, self)
         self._chooser_timer = self._timer(CHOOSER_MS, lambda: self._safely(self._close_chooser))
         self._place_timer = self._timer(PLACE_MS, lambda: self._safely(self._keep_place))
         self.room.listen(self._room_changed)
@@ -167,7 +167,7 @@ class MainWindow(Frame):
 
     def do(self, act: Act) -> None:
         """Does an act; what goes wrong is said, never swallowed."""
-        blind = act.menu == "Grade" and not self.picture.shows_study
+        blind = act.menu in ("Grade", "Correct") and not self.picture.shows_study
         if not (self.covered and act.id not in _ON_PAGES) and not blind:
             self._safely(lambda: perform(act, self.desk))
 
@@ -179,6 +179,14 @@ class MainWindow(Frame):
             self.trouble.say(words.known(error))
         except Exception as fault:  # noqa: BLE001 - a slot's last line of defence: it is reported, not swallowed
             self.fault(fault)
+
+    def say_work(self, doing: str, share: float) -> None:
+        """Says what works in the background; empty words take it away."""
+        self.state.work(doing, share)
+
+    def warn(self, sentence: str) -> None:
+        """Says what somebody must know, until it is closed."""
+        self.trouble.say(sentence)
 
     def fault(self, fault: BaseException) -> None:
         """Says a named failure as its sentences; anything else is ours, and gets a report."""
@@ -233,6 +241,7 @@ class MainWindow(Frame):
     def escape(self) -> None:
         """Closes what is open, and goes back to the picture."""
         self._close_chooser()
+        correcting.stop(self.room)
         self.show_page(None)
 
     def to_picture(self) -> None:
@@ -298,10 +307,12 @@ class MainWindow(Frame):
         self.room.volume_came(series_id, volume)
 
     def _room_changed(self, change: Change) -> None:
-        if change == Change.SLICE:
+        if change in (Change.SLICE, Change.TOOL):
             self.picture.show_room(change)
             self._keep_place_soon()
             return
+        if change & Change.GEOMETRY:
+            self.errands.grade_again()
         self.draw(change)
         if change & Change.CASE and self.room.case is not None:
             self._case_opened(self.room.case.series_id)

@@ -1,0 +1,120 @@
+"""Correcting in the real window: keys, clicks and drags on the picture, and the model that looks again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from tests.ui.department import LEVELS
+from tests.ui.test_room import level
+from tests.ui.windows import PATIENCE_MS, Wait, canvas_of, delete, open_window, press
+from ui.composition import House
+from ui.desktop.room import Tool
+from ui.desktop.window import MainWindow
+from vfscreen.findings import PLACED_BY_HAND, Mode
+
+K = Qt.Key
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Wait:
+    """Lets the event loop run until something holds."""
+    return lambda holds: qtbot.waitUntil(holds, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def window(house: House, wait: Wait) -> Iterator[MainWindow]:
+    """The window with the first study of the worklist open."""
+    series_id = house.store.worklist(house.reader, Mode.READ)[0].series_id
+    opened = open_window(house, wait, series_id)
+    yield opened
+    opened.close()
+    delete(opened)
+
+
+def shown(window: MainWindow) -> tuple[list[str], list[str]]:
+    """The names on the rail and on the picture."""
+    marks = canvas_of(window).overlay.shown_marks
+    return [line.level for line in window.rail.lines], [mark.name for mark in marks]
+
+
+def test_one_key_renames_rail_marks_and_worklist_and_one_undo_takes_it_back(window: MainWindow) -> None:
+    press(window, K.Key_O)
+    up = ["T8", "T9", "T10", "T11", "T12", "L1"]
+    rail, marks = shown(window)
+    assert rail == up and set(marks) <= set(up)
+    assert window.room.case is not None
+    row = next(row for row in window.room.rows if row.series_id == window.room.case.series_id)
+    assert row.levels == "T8-L1"
+    press(window, K.Key_U)
+    assert shown(window)[0] == list(LEVELS)
+    press(window, K.Key_L)
+    assert shown(window)[0][0] == "T10"
+
+
+def test_delete_takes_a_body_away_and_insert_with_a_click_brings_one(window: MainWindow) -> None:
+    press(window, K.Key_PageDown)
+    where = canvas_of(window)
+    mark = next(mark for mark in where.overlay.shown_marks if mark.here)
+    press(window, K.Key_Delete)
+    assert shown(window)[0] == ["T9", "T10", "T11", "T12", "L1"]
+    press(window, K.Key_Insert)
+    assert where.cursor().shape() is Qt.CursorShape.CrossCursor
+    assert where.projection is not None
+    x, y = where.projection.point(mark.centre[1], mark.centre[2])
+    QTest.mouseClick(where, LEFT, NONE, QPoint(round(x), round(y)))
+    assert shown(window)[0] == list(LEVELS)
+    assert where.cursor().shape() is Qt.CursorShape.ArrowCursor
+    assert level(window.room) == "T10"
+
+
+def drag_handle(window: MainWindow, which: int, down: int) -> None:
+    """Drags a point of the vertebra here by pixels."""
+    canvas = canvas_of(window)
+    x, y = canvas.overlay.handles[which]
+    start = QPoint(round(x), round(y))
+    QTest.mousePress(canvas, LEFT, NONE, start)
+    for share in (0.5, 1.0):
+        QTest.mouseMove(canvas, start + QPoint(0, round(down * share)))
+        QApplication.processEvents()
+    QTest.mouseRelease(canvas, LEFT, NONE, start + QPoint(0, down))
+
+
+def test_a_point_dragged_in_the_picture_is_stored_when_it_is_let_go_and_the_model_looks_again(
+    window: MainWindow, wait: Wait
+) -> None:
+    window.room.change_mode(Mode.SCREEN)
+    press(window, K.Key_M, K.Key_H)
+    body, grey = window.room.body(), window.room.window
+    assert body is not None and body.vertebra.heights is not None
+    drag_handle(window, 1, 15)
+    moved = window.room.body()
+    assert moved is not None and moved.vertebra.heights is not None
+    assert PLACED_BY_HAND in moved.vertebra.flags
+    assert moved.vertebra.heights.middle < body.vertebra.heights.middle - 1
+    assert f"{moved.vertebra.heights.middle:.1f}" in window.panel.heights
+    assert window.room.window is grey, "the drag did not window"
+    assert "no suggestion" in window.panel.model
+    wait(lambda: "no suggestion" not in window.panel.model)
+    press(window, K.Key_Escape)
+    assert (window.room.tool, canvas_of(window).overlay.handles) == (None, ())
+
+
+def test_six_clicks_measure_before_any_opinion(window: MainWindow) -> None:
+    body, volume, canvas = window.room.body(), window.room.volume, canvas_of(window)
+    assert body is not None and body.vertebra.points is not None and volume is not None
+    assert canvas.projection is not None
+    press(window, K.Key_H)
+    assert window.room.tool is Tool.MEASURE and canvas.overlay.handles == ()
+    for _, row, column in volume.indices_of(body.vertebra.points.array()):
+        x, y = canvas.projection.point(row, column)
+        QTest.mouseClick(canvas, LEFT, NONE, QPoint(round(x), round(y)))
+    assert len(canvas.overlay.handles) == 6
+    assert "± 0.8" in window.panel.heights and "Loss" not in window.panel.heights
+    assert window.room.case is not None and window.room.case.revealed_at is None
