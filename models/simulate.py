@@ -5,6 +5,10 @@ what each height shall lose; the spine above and below follows as a rigid part, 
 blend between the two. Behind and in front of the body the change is spread over body and discs, so that the arch
 bends instead of breaking. Resampling needs the inverse, which a damped fixed-point iteration finds (the plain one
 diverges where a disc is stretched to more than twice its height).
+
+What others build on: `field_of(points, deformity)` of the healthy body's points, then `forward`, `displacement` and
+`inverse` of the field. A broken picture reads the CT at `inverse(places)`. A broken body is seen unbroken the other
+way round: with the field of its points as they should be, the CT is read at `forward(places)`, and nothing is iterated.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ MOST_STEPS = 40
 CLOSE_ENOUGH_MM = 0.03
 FRONT_FADE_MM = 8.0
 BACK_FADE_MM = 7.0
+STEP_HEIGHT_MM, STEP_DEPTH_MM = 2.2, 5.0
+"""How far along the wall and into the body a cortical step reaches (SD)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class Deformity:
     endplates that move, the rest is even; `dent_skew` moves the deepest place backwards (>1) or forwards (<1) and
     `dent_width` narrows it (1 wide, 2.5 narrow); `side_tilt` makes one side lose more (share per 20 mm).
     Tilts turn the spine above and below about the disc, as in healthy people; no height changes by them.
+    `step_mm` pushes the anterior wall forward in a narrow fold at `step_place` of its height (0 below, 1 above): the
+    cortical step of a fresh wedge.
     """
 
     losses_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -45,6 +53,8 @@ class Deformity:
     side_tilt: float = 0.0
     discs_mm: tuple[float, float] = (6.0, 6.0)
     tilts_deg: tuple[float, float] = (0.0, 0.0)
+    step_mm: float = 0.0
+    step_place: float = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +88,25 @@ class Field:
     above: _Rigid = field(repr=False)
     below: _Rigid = field(repr=False)
 
-    def forward(self, points_lps_mm: Float) -> Float:
-        """Takes places in healthy space (..., 3) to where they lie in broken space."""
+    def displacement(self, points_lps_mm: Float) -> Float:
+        """Returns how far places in healthy space (..., 3) move when the body breaks, (..., 3) LPS mm."""
         rotation = self.axes.matrix()
         local = (points_lps_mm - self.axes.origin) @ rotation.T
-        return points_lps_mm + self._displacement(local) @ rotation
+        return np.asarray(self._moves(local) @ rotation)
+
+    def forward(self, points_lps_mm: Float) -> Float:
+        """Takes places in healthy space (..., 3) to where they lie in broken space."""
+        return points_lps_mm + self.displacement(points_lps_mm)
 
     def inverse(self, points_lps_mm: Float) -> tuple[Float, float]:
         """Takes places in broken space (..., 3) back; also returns the largest error that is left, mm."""
         rotation = self.axes.matrix()
         wanted = ((points_lps_mm - self.axes.origin) @ rotation.T).reshape(-1, 3)
-        found = wanted - self._displacement(wanted)
+        found = wanted - self._moves(wanted)
         active = np.arange(len(wanted))
         residuals = np.zeros(len(wanted))
         for _ in range(MOST_STEPS):
-            error = wanted[active] - found[active] - self._displacement(found[active])
+            error = wanted[active] - found[active] - self._moves(found[active])
             size = np.abs(error).max(-1)
             residuals[active] = size
             open_ones = size > CLOSE_ENOUGH_MM
@@ -113,7 +127,7 @@ class Field:
             columns.append(difference / (2 * step_mm))
         return np.asarray(np.linalg.det(np.stack(columns, -1)))
 
-    def _displacement(self, local: Float) -> Float:
+    def _moves(self, local: Float) -> Float:
         x, y, z = local[..., 0], local[..., 1], local[..., 2]
         deformity = self.deformity
         upper, lower = _endplate(self.wall_y, self.upper_z, y), _endplate(self.wall_y, self.lower_z, y)
@@ -139,7 +153,7 @@ class Field:
         front, back = self.wall_y
         within = (1 - _rise((front - 1 - y) / FRONT_FADE_MM)) * (1 - _rise((y - back - 1) / BACK_FADE_MM))
         moved = np.zeros_like(local)
-        moved[..., 1] = within * near_y + (1 - within) * far_y
+        moved[..., 1] = within * near_y + (1 - within) * far_y - self._step_at(y, z)
         moved[..., 2] = within * near_z + (1 - within) * far_z
         return moved
 
@@ -152,6 +166,15 @@ class Field:
         dent = (middle - (anterior + posterior) / 2) * self._dent(place) / self._dent(np.array(0.5))
         sideways = 1 + np.clip(self.deformity.side_tilt * x / 20.0, -0.3, 0.3)
         return np.asarray((line + dent) * sideways)
+
+    def _step_at(self, y: Float, z: Float) -> Float:
+        """How far the anterior wall is pushed forward, mm."""
+        if self.deformity.step_mm == 0.0:
+            return np.zeros(())
+        low, high = float(self.lower_z[0]), float(self.upper_z[0])
+        away_z = (z - low - self.deformity.step_place * (high - low)) / STEP_HEIGHT_MM
+        away_y = (y - self.wall_y[0]) / STEP_DEPTH_MM
+        return np.asarray(self.deformity.step_mm * np.exp(-(away_z**2) - away_y**2))
 
     def _dent(self, place: Float) -> Float:
         return np.asarray(np.sin(np.pi * place**self.deformity.dent_skew) ** self.deformity.dent_width)

@@ -1,7 +1,8 @@
 """How a simulated vertebra looks: density after compression, and the confounders that are no fracture.
 
 Planes are those of a crop, (PLANES, ROWS, COLUMNS) float32 in Hounsfield units. Which confounders are painted never
-depends on the grade, so that none of them can give the grade away.
+depends on the grade, so that none of them can give the grade away; a cleft alone is a fracture's own sign, and says
+nothing of its grade.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from models.grader.crop import COLUMNS, FRONT_MM, MARGIN, PLANE_STEP_MM, PLANES, ROWS
+from models.grader.crop import places_mm
+from models.simulated_scan import Streaks, thick_slices
 
 Planes = NDArray[np.float32]
 Points = NDArray[np.float32]
 
 DENSEST_HU = 1600.0
 DISC_HU = 70.0
+CLEFT_SHARE = 0.08
+"""How often a broken body has a cleft."""
+
 UPPER_FRONT, LOWER_FRONT = 0, 3
 """Places of the front corners among the six points."""
 
@@ -132,13 +136,37 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleft:
+    """A gap inside a fractured body, next to an endplate, filled with gas or fluid."""
+
+    upper: bool
+    filled_hu: float
+    depth_mm: float
+    thickness_mm: float
+    share: float
+
+    def paint(self, planes: Planes, points_mm: Points) -> Planes:
+        """Paints it on a body with these points, (6, 3), over the middle `share` of its depth."""
+        x, y, z = places_mm()
+        plate = points_mm[:3] if self.upper else points_mm[3:]
+        into = (np.interp(y, plate[:, 1], plate[:, 2]) - z) * (1 if self.upper else -1)
+        centre, half = plate[:, 1].mean(), self.share * (plate[2, 1] - plate[0, 1]) / 2
+        lens = 1 - ((y - centre) / half) ** 2 - (x / 14.0) ** 2
+        inside = self.thickness_mm / 2 * np.sqrt(np.clip(lens, 0, 1)) - np.abs(into - self.depth_mm)
+        gap = np.clip(inside + 0.5, 0.0, 1.0) * (lens > 0)
+        return _float32(planes + gap * (self.filled_hu - planes))
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """The confounders of one example, None for those that were not drawn. `phase` is where the first slice lies."""
 
     band: Band | None = None
+    cleft: Cleft | None = None
     lips: tuple[Lip, ...] = ()
     bridge: Bridge | None = None
     node: Node | None = None
+    streaks: Streaks | None = None
     thickness_mm: float | None = None
     phase: float = 0.0
 
@@ -147,6 +175,8 @@ class Look:
         own = points_mm[0]
         if self.band is not None:
             planes = self.band.paint(planes, own)
+        if self.cleft is not None:
+            planes = self.cleft.paint(planes, own)
         for lip in self.lips:
             planes = lip.paint(planes, own)
         if self.bridge is not None:
@@ -154,13 +184,15 @@ class Look:
         if self.node is not None:
             planes = self.node.paint(planes, own)
             points_mm = self.node.followed(points_mm)
+        if self.streaks is not None:
+            planes = self.streaks.paint(planes)
         if self.thickness_mm is not None:
             planes = thick_slices(planes, self.thickness_mm, self.phase)
         return planes, points_mm
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """Draws confounders; nothing here knows the grade."""
+def draw_look(rng: np.random.Generator, broken: bool) -> Look:
+    """Draws confounders, which know nothing of the body, and now and then a cleft where it is broken."""
     uniform = rng.uniform
     lips = tuple(
         Lip(
@@ -175,6 +207,7 @@ def draw_look(rng: np.random.Generator) -> Look:
     )
     return Look(
         band=_maybe(rng, 0.3, lambda: Band(bool(rng.random() < 0.6), uniform(60, 350), uniform(1.5, 3.5))),
+        cleft=_maybe(rng, CLEFT_SHARE, lambda: _draw_cleft(rng)) if broken else None,
         lips=lips,
         bridge=_maybe(
             rng, 0.2, lambda: Bridge(bool(rng.integers(2)), uniform(0, 5), uniform(3, 8), uniform(200, 600))
@@ -191,17 +224,31 @@ def draw_look(rng: np.random.Generator) -> Look:
                 follows=uniform(0.0, 0.6),
             ),
         ),
+        streaks=_maybe(
+            rng,
+            0.06,
+            lambda: Streaks(
+                posterior_mm=uniform(20.0, 34.0),
+                superior_mm=uniform(-12.0, 12.0),
+                peak_hu=uniform(150.0, 600.0),
+                wave_mm=uniform(10.0, 40.0),
+                phase=rng.random(),
+                turn=uniform(-0.5, 0.5),
+            ),
+        ),
         thickness_mm=_maybe(rng, 0.3, lambda: uniform(1.5, 4.5)),
         phase=rng.random(),
     )
 
 
-def places_mm() -> tuple[Planes, Planes, Planes]:
-    """Returns left, posterior and superior of a crop's voxels, each broadcastable to (PLANES, ROWS, COLUMNS)."""
-    x = (np.arange(PLANES, dtype=np.float32) - (PLANES - 1) / 2)[:, None, None] * np.float32(PLANE_STEP_MM)
-    z = ((ROWS - 1) / 2 - np.arange(ROWS, dtype=np.float32))[None, :, None]
-    y = (np.arange(COLUMNS, dtype=np.float32) - np.float32(FRONT_MM + MARGIN))[None, None, :]
-    return x, y, z
+def _draw_cleft(rng: np.random.Generator) -> Cleft:
+    return Cleft(
+        upper=bool(rng.random() < 0.7),
+        filled_hu=float(rng.choice((-700.0, 20.0))),
+        depth_mm=rng.uniform(2.5, 5.0),
+        thickness_mm=rng.uniform(1.5, 3.5),
+        share=rng.uniform(0.3, 0.7),
+    )
 
 
 def within_body(points_mm: Points, softness_mm: float = 1.5) -> Planes:
@@ -222,22 +269,6 @@ def densify(planes: Planes, compression: NDArray[np.float32], share: float) -> P
     """
     factor = 1 + share * (np.clip(compression, 0.5, 3.0) - 1)
     return np.where(planes > 0, np.minimum(planes * factor, np.maximum(planes, DENSEST_HU)), planes)
-
-
-def thick_slices(planes: Planes, thickness_mm: float, phase: float) -> Planes:
-    """Makes the crop look as if scanned in slices of this thickness: averaged, read once a slice, joined linearly."""
-    averaged = ndimage.uniform_filter1d(planes, max(1, round(thickness_mm)), axis=1, mode="nearest")
-    rows = np.arange(ROWS)
-    seen = np.arange(phase * thickness_mm, ROWS - 1, thickness_mm)
-    place = np.clip(np.searchsorted(seen, rows) - 1, 0, len(seen) - 2)
-    share = np.clip((rows - seen[place]) / thickness_mm, 0.0, 1.0)[None, :, None]
-    values = ndimage.map_coordinates(
-        averaged,
-        np.stack(np.meshgrid(np.arange(PLANES), seen, np.arange(COLUMNS), indexing="ij")),
-        order=1,
-        mode="nearest",
-    )
-    return _float32((1 - share) * values[:, place] + share * values[:, place + 1])
 
 
 T = TypeVar("T")

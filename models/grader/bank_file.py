@@ -28,6 +28,7 @@ def write_examples(path: Path, examples: Sequence[Example]) -> None:
         losses_percent=np.stack([one.losses_percent for one in examples]),
         own_loss_percent=np.array([one.own_loss_percent for one in examples]),
         simulated=np.array([one.simulated for one in examples]),
+        control=np.array([one.control for one in examples]),
         patients=np.array([one.patient for one in examples]),
         bodies=np.array([one.body for one in examples]),
     )
@@ -56,6 +57,7 @@ def read_examples(path: Path) -> list[Example]:
                 str(content["bodies"][i]),
                 bool(content["simulated"][i]),
                 float(content["own_loss_percent"][i]),
+                bool(content["control"][i]),
             )
         )
     return examples

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from vfscreen.anatomy import Level
 from vfscreen.findings import Vertebra
 from vfscreen.genant import Axes, Heights, Reference, SixPoints, axes_of, losses
-from vfscreen.volume import Volume, plane_points, sample
+from vfscreen.volume import AIR_HU, Volume, plane_points, sample
 
 Float = NDArray[np.float64]
+Plane = NDArray[np.float32]
 
 VIEW_PLANES, VIEW_ROWS, VIEW_COLUMNS = 7, 96, 64
 """What the network sees: sagittal planes 3 mm apart, rows and columns of 1 mm."""
@@ -46,6 +47,11 @@ class Crop:
     points_mm: NDArray[np.float32]
     levels: Levels
     thickness_mm: float
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing of a CT is there, as where only a mask was."""
+        return bool((self.planes == AIR_HU).all())
 
     def losses_percent(self) -> Float:
         """Returns the missing share of anterior, middle and posterior height against expectation, (3,) percent."""
@@ -82,6 +88,14 @@ def grid_lps_mm(axes: Axes) -> Float:
         - axes.posterior * (FRONT_MM + MARGIN)
     )
     return plane_points(first, directions, (PLANES, ROWS, COLUMNS), (PLANE_STEP_MM, 1.0, 1.0))
+
+
+def places_mm() -> tuple[Plane, Plane, Plane]:
+    """Returns left, posterior and superior of a crop's voxels, each broadcastable to (PLANES, ROWS, COLUMNS)."""
+    x = (np.arange(PLANES, dtype=np.float32) - (PLANES - 1) / 2)[:, None, None] * np.float32(PLANE_STEP_MM)
+    z = ((ROWS - 1) / 2 - np.arange(ROWS, dtype=np.float32))[None, :, None]
+    y = (np.arange(COLUMNS, dtype=np.float32) - np.float32(FRONT_MM + MARGIN))[None, None, :]
+    return x, y, z
 
 
 def in_axes(axes: Axes, points: Sequence[SixPoints | None]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from vfscreen.genant import (
     Grade,
     Heights,
     Shape,
+    SixPoints,
     expected_posterior_mm,
     expected_ratios,
     heights_of,
@@ -32,6 +33,18 @@ LOSS_RANGE_PERCENT = {
 UNBROKEN = 0.55
 """Share of the grade-0 examples whose own heights stay as they are; the others lose less than grade 1."""
 
+NEIGHBOUR_SHARE = 0.3
+"""How often a neighbour is deformed by a loss of its own."""
+
+WEDGED_TOGETHER = 0.15
+"""How often a body that loses less than grade 1 does so with both its neighbours, all as wedges, as in
+Scheuermann's disease."""
+
+STEP_SHARE = 0.25
+"""How often a body that lost a fifth in front or more has a cortical step."""
+
+SHAPES = (Shape.WEDGE, Shape.BICONCAVE, Shape.CRUSH)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -42,38 +55,55 @@ class Plan:
     density_share: float
 
 
-def draw_plan(bodies: Bodies, wanted: Grade, rng: np.random.Generator) -> Plan | None:
-    """Draws a deformity that gives this body a loss in the wanted grade's range; None if this body cannot.
+def draw_aim(wanted: Grade, rng: np.random.Generator) -> float | None:
+    """Draws the loss to aim at for a grade, percent; None is a body of grade 0 whose heights stay as they are."""
+    if wanted is Grade.NORMAL and rng.random() < UNBROKEN:
+        return None
+    return float(rng.uniform(*LOSS_RANGE_PERCENT[wanted]))
 
-    In three of ten a neighbour is deformed first, by a loss of its own that has nothing to do with this body's.
+
+def draw_plan(bodies: Bodies, aim_percent: float | None, rng: np.random.Generator) -> Plan | None:
+    """Draws deformities that give this body a loss of `aim_percent` against expectation; None if it cannot have that.
+
+    Without an aim its heights stay. Neighbours may be deformed first, by losses that have nothing to do with it.
     """
-    fields: list[Field] = []
-    if rng.random() < 0.3:
-        neighbour = bodies[1 + int(rng.integers(2))]
-        if neighbour is not None and neighbour.points is not None:
-            aim = rng.uniform(0, 50)
-            deformity = draw_deformity(neighbour.level, heights_of(neighbour.points), {}, aim, rng)
-            if deformity is not None:
-                fields.append(field_of(neighbour.points, deformity))
+    fields = _around(bodies, aim_percent, rng)
     own, *others = [
-        moved_points(fields, body.points) if body is not None and body.points is not None else None
-        for body in bodies
+        None if body is None or body.points is None else moved_points(fields, body.points) for body in bodies
     ]
-    assert own is not None
+    if own is None:
+        return None
     known = {
         body.level: heights_of(points)
         for body, points in zip(bodies[1:], others, strict=True)
         if body is not None and points is not None
     }
-    aim = rng.uniform(*LOSS_RANGE_PERCENT[wanted])
-    if wanted is Grade.NORMAL and rng.random() < UNBROKEN:
-        deformity = draw_deformity(bodies[0].level, heights_of(own), known, None, rng)
-    else:
-        deformity = draw_deformity(bodies[0].level, heights_of(own), known, aim, rng)
+    shape = None if len(fields) < 2 else Shape.WEDGE
+    deformity = draw_deformity(bodies[0].level, heights_of(own), known, aim_percent, rng, shape)
     if deformity is None:
         return None
     fields.append(field_of(own, deformity))
     return Plan(tuple(fields), size=rng.uniform(0.88, 1.12), density_share=rng.random())
+
+
+def _around(bodies: Bodies, aim_percent: float | None, rng: np.random.Generator) -> list[Field]:
+    """Draws what happens to the neighbours: mostly nothing, one of them deformed, or all wedged together."""
+    neighbours = [body for body in bodies[1:] if body is not None and body.points is not None]
+    together = aim_percent is not None and aim_percent < LOSS_RANGE_PERCENT[Grade.NORMAL][1]
+    if together and len(neighbours) == 2 and rng.random() < WEDGED_TOGETHER:
+        chosen, most, shape = neighbours, 18.0, Shape.WEDGE
+    elif neighbours and rng.random() < NEIGHBOUR_SHARE:
+        chosen, most, shape = [neighbours[int(rng.integers(len(neighbours)))]], 50.0, None
+    else:
+        return []
+    fields: list[Field] = []
+    for body in chosen:
+        assert body.points is not None
+        points: SixPoints = moved_points(fields, body.points)
+        deformity = draw_deformity(body.level, heights_of(points), {}, rng.uniform(0, most), rng, shape)
+        if deformity is not None:
+            fields.append(field_of(points, deformity))
+    return fields
 
 
 def draw_deformity(
@@ -82,20 +112,20 @@ def draw_deformity(
     neighbours: dict[Level, Heights],
     loss_percent: float | None,
     rng: np.random.Generator,
+    shape: Shape | None = None,
 ) -> Deformity | None:
     """Draws a deformity whose largest loss against expectation is `loss_percent`; None for the loss: only tilts.
 
     Returns None where the body already lacks more than that.
     """
-    if loss_percent is None:
-        lost = (0.0, 0.0, 0.0)
-    else:
-        shape = (Shape.WEDGE, Shape.BICONCAVE, Shape.CRUSH)[int(rng.choice(3, p=(0.4, 0.35, 0.25)))]
-        aimed = _losses_mm(level, heights, neighbours, shape, loss_percent / 100, rng)
+    lost = (0.0, 0.0, 0.0)
+    if loss_percent is not None:
+        drawn = shape or SHAPES[int(rng.choice(3, p=(0.4, 0.35, 0.25)))]
+        aimed = _losses_mm(level, heights, neighbours, drawn, loss_percent / 100, rng)
         if aimed is None:
             return None
         lost = aimed
-    return Deformity(
+    deformity = Deformity(
         losses_mm=lost,
         superior_share=float(
             rng.choice(
@@ -109,6 +139,9 @@ def draw_deformity(
         discs_mm=(rng.uniform(4, 9), rng.uniform(4, 9)),
         tilts_deg=(float(np.clip(rng.normal(0, 2.5), -6, 6)), float(np.clip(rng.normal(0, 2.5), -6, 6))),
     )
+    if lost[0] > 0.2 * heights.anterior and rng.random() < STEP_SHARE:
+        return replace(deformity, step_mm=rng.uniform(0.5, 1.8), step_place=rng.uniform(0.55, 0.85))
+    return deformity
 
 
 def _losses_mm(

@@ -18,11 +18,12 @@ from models.grader.crop import (
     neighbours_of,
     step_along_mm,
 )  # fmt: skip
-from models.grader.draw import Bodies, Plan, draw_plan
+from models.grader.draw import Bodies, Plan, draw_aim, draw_plan
 from models.simulate import healthy_places, moved_points
 from models.simulated_look import densify, draw_look, within_body
+from models.simulated_outcome import outcome_of
 from vfscreen.findings import Vertebra
-from vfscreen.genant import Grade, SixPoints, axes_of, heights_of
+from vfscreen.genant import Grade, SixPoints, axes_of
 from vfscreen.volume import Volume, sample
 
 Float = NDArray[np.float64]
@@ -30,6 +31,11 @@ Shares = tuple[float, float, float, float]
 
 LARGEST_ERROR_MM = 0.3
 SMALLEST_JACOBIAN = 0.02
+BROKEN_PERCENT = 10.0
+"""A body that lost more of any of its own heights may show the signs of a fracture."""
+
+LARGEST_LOSS_PERCENT = 60.0
+TRIES = 12
 SPREAD_PERCENT = 2.5
 """Two careful measurements of one body differ by about so much (SD); near a cut the label is shared accordingly."""
 
@@ -40,7 +46,8 @@ class Example:
 
     `shares` are those of the four grades (several readers, or a loss near a cut, share); `losses_percent` (3,) is the
     loss of anterior, middle and posterior height against expectation, NaN where it is not known; `own_loss_percent`
-    that of a simulated one against its own original, the largest of the three.
+    that of a simulated one against its own original, the largest of the three. A `control` is simulated in every way
+    but this: its own heights were left as they are.
     """
 
     crop: Crop
@@ -50,6 +57,7 @@ class Example:
     body: str
     simulated: bool
     own_loss_percent: float = 0.0
+    control: bool = False
 
     @property
     def grade(self) -> Grade:
@@ -90,33 +98,65 @@ def simulated_examples(
     while sources and made < count and drawn < 5 * count and not cancelled():
         vertebra = sources[drawn % len(sources)]
         drawn += 1
-        example = simulated_example(volume, vertebra, vertebrae, Grade(made % 4), patient, rng)
+        aim = draw_aim(Grade(made % 4), rng)
+        example = simulated_example(volume, vertebra, vertebrae, aim, patient, rng)
         if example is not None:
             made += 1
             yield example
+
+
+def evenly_broken(
+    volume: Volume,
+    vertebrae: Sequence[Vertebra],
+    healthy: Sequence[Vertebra],
+    patient: str,
+    per_body: int,
+    seed: int,
+) -> Iterator[Example]:
+    """Makes `per_body` examples of every healthy body, their losses even from 0 to `LARGEST_LOSS_PERCENT`, and one
+    control of each: the same resampling and confounders, its own heights as they are (but for a per cent or two that a
+    deformed neighbour may pull along).
+
+    Where a body cannot have a loss (it lacks more already, or space would fold), the next one gets it.
+    """
+    rng = np.random.default_rng(seed)
+    sources = [one for one in healthy if one.points is not None]
+    count = per_body * len(sources)
+    even = (np.arange(count) + rng.random(count)) / max(count, 1) * LARGEST_LOSS_PERCENT
+    aims: list[float | None] = [*(float(aim) for aim in rng.permutation(even)), *([None] * len(sources))]
+    for place, aim in enumerate(aims):
+        for attempt in range(TRIES):
+            vertebra = sources[(place + attempt // 2) % len(sources)]
+            example = simulated_example(volume, vertebra, vertebrae, aim, patient, rng)
+            if example is not None:
+                yield example
+                break
 
 
 def simulated_example(
     volume: Volume,
     vertebra: Vertebra,
     vertebrae: Sequence[Vertebra],
-    wanted: Grade,
+    aim_percent: float | None,
     patient: str,
     rng: np.random.Generator,
 ) -> Example | None:
-    """Makes one example whose loss lies in the wanted grade's range; None if this draw folds space."""
+    """Makes one example that loses `aim_percent` against expectation, or nothing of its own heights for None.
+
+    Returns None if this body cannot, or this draw folds space.
+    """
     if vertebra.points is None:
         return None
     above, below = neighbours_of(vertebra, vertebrae)
-    plan = draw_plan((vertebra, above, below), wanted, rng)
+    plan = draw_plan((vertebra, above, below), aim_percent, rng)
     crop = None if plan is None else deformed_crop(volume, (vertebra, above, below), plan)
     if plan is None or crop is None:
         return None
-    losses = crop.losses_percent()
-    look = draw_look(rng)
+    around = {one.level: one.points for one in (above, below) if one is not None and one.points is not None}
+    outcome = outcome_of(plan.fields, vertebra.level, vertebra.points, around)
+    own_loss_percent = float(outcome.own_losses_percent.max())
+    look = draw_look(rng, broken=own_loss_percent > BROKEN_PERCENT)
     planes, points_mm = look.apply(crop.planes.astype(np.float32), crop.points_mm)
-    whole = heights_of(vertebra.points).array()
-    left = heights_of(moved_points(plan.fields, vertebra.points)).array()
     return Example(
         replace(
             crop,
@@ -124,12 +164,13 @@ def simulated_example(
             points_mm=points_mm,
             thickness_mm=max(look.thickness_mm or 0.0, crop.thickness_mm),
         ),
-        shares_of_loss(float(losses.max())),
-        losses,
+        shares_of_loss(float(outcome.losses_percent.max())),
+        outcome.losses_percent,
         patient,
         f"{patient}/{vertebra.level}",
         simulated=True,
-        own_loss_percent=float(100 * (1 - left / whole).max()),
+        own_loss_percent=own_loss_percent,
+        control=aim_percent is None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,20 @@ from models.grader.bank_file import read_examples, write_examples
 from models.grader.crop import cut_crop, neighbours_of
 from models.grader.draw import Plan, draw_plan
 from models.grader.examples import (
+    LARGEST_LOSS_PERCENT,
     Example,
     deformed_crop,
+    evenly_broken,
     reader_example,
     shares_of_loss,
     simulated_examples,
 )
-from models.simulate import Deformity, field_of
-from models.simulated_look import Bridge, Look, Node, densify, draw_look, thick_slices
+from models.simulate import Deformity, field_of, moved_points
+from models.simulated_look import Bridge, Cleft, Look, Node, densify, draw_look
+from models.simulated_outcome import outcome_of
+from models.simulated_scan import Streaks, thick_slices
 from vfscreen.findings import Vertebra
-from vfscreen.genant import Grade
+from vfscreen.genant import Grade, heights_of
 from vfscreen.volume import Volume
 
 
@@ -96,9 +101,41 @@ def test_thick_slices_blur_along_the_spine_alone(demo_examples: list[Example]) -
 
 
 def test_confounders_do_not_know_the_grade() -> None:
-    looks = [draw_look(np.random.default_rng(seed)) for seed in range(200)]
+    looks = [draw_look(np.random.default_rng(seed), broken=False) for seed in range(200)]
     assert 0.2 < np.mean([look.band is not None for look in looks]) < 0.4
     assert 0.05 < np.mean([look.node is not None for look in looks]) < 0.2
+    assert any(look.streaks is not None for look in looks)
+    assert all(look.cleft is None for look in looks)
+
+
+def test_only_a_broken_body_has_a_cleft_and_not_often() -> None:
+    looks = [draw_look(np.random.default_rng(seed), broken=True) for seed in range(200)]
+    assert 0.02 < np.mean([look.cleft is not None for look in looks]) < 0.2
+
+
+def test_a_cleft_of_gas_lies_inside_the_body(demo_examples: list[Example]) -> None:
+    one = demo_examples[0].crop
+    planes = one.planes.astype(np.float32)
+    cleft = Cleft(upper=True, filled_hu=-700.0, depth_mm=4.0, thickness_mm=3.0, share=0.5)
+    gap = cleft.paint(planes, one.points_mm[0]) < planes - 200
+    assert 20 < gap.sum() < 600
+    rows = np.nonzero(gap)[1]
+    top, bottom = one.points_mm[0, :3, 2].max(), one.points_mm[0, 3:, 2].min()
+    heights = (planes.shape[1] - 1) / 2 - rows
+    assert (heights < top + 1).all()
+    assert (heights > bottom - 1).all()
+
+
+def test_metal_throws_bands_that_are_bright_and_dark_in_its_own_slices_alone(
+    demo_examples: list[Example],
+) -> None:
+    planes = demo_examples[0].crop.planes.astype(np.float32)
+    metal = Streaks(25.0, 0.0, peak_hu=400.0, wave_mm=20.0, phase=0.0, turn=0.2)
+    change = metal.paint(planes) - planes
+    near = change[:, 56:60, 20:60]
+    assert near.max() > 60
+    assert near.min() < -60
+    assert np.abs(change[:, :35]).max() < 1.0
 
 
 def test_a_look_without_confounders_changes_nothing(demo_examples: list[Example]) -> None:
@@ -113,11 +150,58 @@ def test_a_look_without_confounders_changes_nothing(demo_examples: list[Example]
 
 
 def test_a_body_that_has_lost_too_much_already_gives_no_mild_fracture(demo_bodies: list[Vertebra]) -> None:
-    plans = [
-        draw_plan((demo_bodies[2], None, None), Grade.SEVERE, np.random.default_rng(seed))
-        for seed in range(10)
-    ]
+    plans = [draw_plan((demo_bodies[2], None, None), 50.0, np.random.default_rng(seed)) for seed in range(10)]
     assert all(plan is not None for plan in plans)
+    healthy = demo_bodies[2]
+    assert healthy.points is not None
+    broken = moved_points([field_of(healthy.points, Deformity((12.0, 6.0, 1.0)))], healthy.points)
+    impossible = (replace(healthy, points=broken), None, None)
+    assert draw_plan(impossible, 5.0, np.random.default_rng(0)) is None
+
+
+def test_losses_asked_for_evenly_leave_no_gap(demo_volume: Volume, demo_bodies: list[Vertebra]) -> None:
+    made = list(evenly_broken(demo_volume, demo_bodies, demo_bodies, "demo", 5, seed=1))
+    broken, controls = ([one for one in made if one.control is what] for what in (False, True))
+    losses = np.sort([one.losses_percent.max() for one in broken])
+    assert len(broken) == 5 * len(demo_bodies)
+    assert losses[-1] > LARGEST_LOSS_PERCENT - 5
+    assert np.diff(losses).max() < 8.0
+    assert len(controls) == len(demo_bodies)
+    assert all(abs(one.own_loss_percent) < 5.0 for one in controls)
+
+
+def test_the_demo_bodies_wedged_together_are_each_of_grade_0(demo_bodies: list[Vertebra]) -> None:
+    above, own, below = demo_bodies[1:4]
+    plans = [draw_plan((own, above, below), 15.0, np.random.default_rng(seed)) for seed in range(60)]
+    together = [plan for plan in plans if plan is not None and len(plan.fields) == 3]
+    assert 2 <= len(together) <= 25
+    for plan in together:
+        for body in (above, own, below):
+            assert body.points is not None
+            around = {
+                one.level: one.points
+                for one in (above, own, below)
+                if one is not body and one.points is not None
+            }
+            outcome = outcome_of(plan.fields, body.level, body.points, around)
+            assert outcome.losses_percent.max() < 22.0
+
+
+def test_an_outcome_says_heights_losses_and_grade(demo_bodies: list[Vertebra]) -> None:
+    body = demo_bodies[2]
+    assert body.points is not None
+    whole = heights_of(body.points)
+    crush = field_of(
+        body.points, Deformity((0.5 * whole.anterior, 0.5 * whole.middle, 0.5 * whole.posterior))
+    )
+    around = {one.level: one.points for one in (demo_bodies[1], demo_bodies[3]) if one.points is not None}
+    outcome = outcome_of([crush], body.level, body.points, around)
+    np.testing.assert_allclose(outcome.own_losses_percent, 50.0, atol=1.0)
+    np.testing.assert_allclose(outcome.heights.array(), 0.5 * whole.array(), rtol=0.02)
+    assert outcome.grade is Grade.SEVERE
+    nothing = outcome_of([], body.level, body.points, around)
+    assert nothing.own_losses_percent.max() == 0.0
+    assert nothing.grade is Grade.NORMAL
 
 
 def test_near_a_cut_the_label_is_shared() -> None:
@@ -152,3 +236,4 @@ def test_examples_come_back_from_disk_as_they_went(demo_examples: list[Example],
         np.testing.assert_array_equal(before.crop.points_mm, after.crop.points_mm)
         assert before.crop.levels == after.crop.levels
         assert (before.shares, before.body, before.simulated) == (after.shares, after.body, after.simulated)
+        assert before.control is after.control

@@ -24,7 +24,7 @@ def places_around(step_mm: float = 3.0) -> np.ndarray:
 
 
 deformities = st.builds(
-    lambda kind, loss, share, crowding, skew, width, tilt, disc, turn: Deformity(
+    lambda kind, loss, share, crowding, skew, width, tilt, disc, turn, step: Deformity(
         losses_mm={
             "wedge": (loss, 0.5 * loss, 0.1 * loss),
             "biconcave": (0.3 * loss, loss, 0.2 * loss),
@@ -37,6 +37,7 @@ deformities = st.builds(
         side_tilt=tilt,
         discs_mm=(disc, 10.0 - disc / 2),
         tilts_deg=(turn, -turn),
+        step_mm=step,
     ),
     kind=st.sampled_from(["wedge", "biconcave", "crush"]),
     loss=st.floats(0.0, 9.5),  # 40 percent of this body
@@ -47,6 +48,7 @@ deformities = st.builds(
     tilt=st.floats(-0.25, 0.25),
     disc=st.floats(4.0, 9.0),
     turn=st.floats(-4.0, 4.0),
+    step=st.floats(0.0, 1.8),
 )
 
 
@@ -85,6 +87,35 @@ def test_nothing_lost_and_nothing_tilted_moves_nothing() -> None:
     places = places_around()
     np.testing.assert_allclose(field.forward(places), places, atol=1e-12)
     np.testing.assert_allclose(field.inverse(places)[0], places, atol=1e-12)
+
+
+def test_displacement_is_what_forward_adds() -> None:
+    field = field_of(HEALTHY, Deformity((8.0, 4.0, 1.0), step_mm=1.0))
+    places = places_around()
+    np.testing.assert_allclose(places + field.displacement(places), field.forward(places))
+
+
+def test_a_cortical_step_pushes_the_front_wall_and_leaves_heights_and_back_wall() -> None:
+    plain, stepped = (field_of(HEALTHY, Deformity((6.0, 3.0, 0.0), step_mm=step)) for step in (0.0, 1.8))
+    walls = np.array([[0.0, -16.0, 6.25], [0.0, 16.0, 6.25]])
+    front, back = stepped.forward(walls) - plain.forward(walls)
+    assert front[1] == pytest.approx(-1.8, abs=0.05)
+    assert np.abs(back).max() < 0.01
+    np.testing.assert_allclose(
+        heights_of(moved_points([stepped], HEALTHY)).array(),
+        heights_of(moved_points([plain], HEALTHY)).array(),
+        atol=0.1,
+    )
+    assert stepped.jacobian(places_around(1.5)).min() > 0.0
+
+
+def test_an_unbroken_view_needs_no_iteration() -> None:
+    """A broken picture read at the forward places of a field built on the healthy points is the healthy picture."""
+    field = field_of(HEALTHY, Deformity((8.0, 5.0, 1.0)))
+    places = places_around()
+    back, error_mm = field.inverse(field.forward(places))
+    assert error_mm < 0.05
+    np.testing.assert_allclose(back, places, atol=0.3)
 
 
 def test_a_tilt_turns_the_neighbours_and_costs_no_height() -> None:
