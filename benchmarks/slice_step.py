@@ -18,7 +18,7 @@ from statistics import median
 
 import numpy as np
 from PySide6.QtWidgets import QApplication, QMainWindow
-from startup import _grader, _screening
+from startup import _models, _screening
 
 from ui.app import make_application, make_window
 from ui.composition import House, open_house
@@ -122,7 +122,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         house = open_house(DataFolder(Path(folder)))
         series_id = import_demo(house)
-        house.store.record_screening(series_id, _screening(_grader(house.shelf)))
+        house.store.record_screening(series_id, _screening(_models(house.shelf)))
         window, canvas = our_window(house, series_id)
         cached = house.cache.open(series_id)
         assert cached is not None

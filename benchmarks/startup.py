@@ -45,8 +45,7 @@ def fill(data: Path) -> tuple[str, Path]:
     house = open_house(DataFolder(data))
     with house.store as store:
         demo = import_demo(house)
-        grader = _grader(house.shelf)
-        screening = _screening(grader)
+        screening = _screening(_models(house.shelf))
         store.record_screening(demo, screening)
         for number in range(1, STUDIES):
             facts = SeriesFacts("dicom", f"1.2.{number}", "CT chest", pseudonym=f"{number:032x}", slices=300)
@@ -60,19 +59,19 @@ def fill(data: Path) -> tuple[str, Path]:
     return demo, house.cache.folder / f"{demo}.npy"
 
 
-def _grader(shelf: Shelf) -> str:
-    """Returns the grader in use, so that the engine has nothing to do; a name if there is none."""
+def _models(shelf: Shelf) -> dict[str, str]:
+    """Returns the models in use, so that the engine has nothing to do; a name if there is none."""
     from vfscreen.errors import NoSuchThing
     from vfscreen.model_files import ModelKind
     from vfscreen.model_shelf import in_use
 
     try:
-        return in_use(shelf, ModelKind.GRADER).model.card.id
+        return {str(kind): in_use(shelf, kind).model.card.id for kind in ModelKind}
     except NoSuchThing:
-        return "none"
+        return {str(kind): "none" for kind in ModelKind}
 
 
-def _screening(grader: str) -> Screening:
+def _screening(models: dict[str, str]) -> Screening:
     """Twelve bodies down the demo case's spine, as a screening leaves them."""
     import numpy as np
 
@@ -88,9 +87,11 @@ def _screening(grader: str) -> Screening:
         axes, heights = axes_of(points), heights_of(points)
         body = Vertebra(level, True, True, axes.origin, 0.9, points, axes, heights, 1.0)
         measured = measure(level, heights, 1.0, Reference.EXPECTED_BY_LEVEL)
-        said = Suggestion(grader, (0.9, 0.06, 0.03, 0.01), (Grade.NORMAL,), np.zeros(128, np.float32))
+        said = Suggestion(
+            models["grader"], (0.9, 0.06, 0.03, 0.01), (Grade.NORMAL,), np.zeros(128, np.float32)
+        )
         findings.append(Finding(body, measured, said))
-    return Screening("demo", None, tuple(findings), models={"grader": grader})
+    return Screening("demo", None, tuple(findings), models=models)
 
 
 def run_ours(data: Path, began: float) -> None:

@@ -55,8 +55,9 @@ class _Screened:
 
 @dataclass(frozen=True, slots=True)
 class _Thought:
-    """What the model thinks of one body."""
+    """What a grader thinks of one body."""
 
+    grader: str
     level: Level
     triage_probability: float
 
@@ -65,14 +66,15 @@ def worklist(session: Session, reader: str, mode: Mode, model: str | None) -> li
     """Returns the cases in the reader's order; suspicion is handed out in screen mode alone."""
     levels = _gradable_levels(session)
     said = _said(session, reader)
-    screenings = _last_screenings(session, model)
-    thoughts = _thoughts(session, screenings) if mode is Mode.SCREEN else {}
+    screenings = _last_screenings(session)
+    thoughts = _thoughts(session, screenings, model) if mode is Mode.SCREEN else {}
     shown = _shown(session, reader)
     rows = []
     for series_id, description, warnings, date, pseudonym in _series(session):
         bodies = levels.get(series_id, {})
         screening = screenings.get(series_id)
         thought = thoughts.get(series_id, [])
+        worst = max(thought, key=lambda one: one.triage_probability, default=None)
         answers = [said[body_id] for body_id in bodies if body_id in said]
         rows.append(
             CaseRow(
@@ -85,9 +87,10 @@ def worklist(session: Session, reader: str, mode: Mode, model: str | None) -> li
                 graded=sum(answer.answered for answer in answers),
                 bodies=len(bodies),
                 warnings=_together(warnings, screening.warnings if screening else []),
-                suspicion=max((t.triage_probability for t in thought), default=0.0)
+                suspicion=(0.0 if worst is None else worst.triage_probability)
                 if mode is Mode.SCREEN and screening is not None
                 else None,
+                suspected_by="" if worst is None else worst.grader,
                 suggested_levels=_suggested(thought) if series_id in shown else "",
             )
         )
@@ -155,22 +158,23 @@ def _said(session: Session, reader: str) -> dict[str, _Said]:
     return found
 
 
-def _last_screenings(session: Session, model: str | None) -> dict[str, _Screened]:
-    """Returns by series its last screening, by one grader or by whichever it was."""
+def _last_screenings(session: Session) -> dict[str, _Screened]:
+    """Returns by series its last screening."""
     newest = select(func.max(ScreeningRow.id)).group_by(ScreeningRow.series_id)
-    if model is not None:
-        newest = newest.where(ScreeningRow.grader == model)
     wanted = select(ScreeningRow.series_id, ScreeningRow.grader, ScreeningRow.warnings)
     rows = session.execute(wanted.where(ScreeningRow.id.in_(newest)))
     return {series_id: _Screened(grader, warnings) for series_id, grader, warnings in rows}
 
 
-def _thoughts(session: Session, screenings: dict[str, _Screened]) -> dict[str, list[_Thought]]:
-    """Returns by series what the grader of its last screening thinks of each body that is shown."""
+def _thoughts(
+    session: Session, screenings: dict[str, _Screened], model: str | None
+) -> dict[str, list[_Thought]]:
+    """Returns by series what is thought of each body that is shown: by the grader in use, else by the last one."""
     newest = select(func.max(PredictionRow.id)).group_by(PredictionRow.body_id, PredictionRow.model)
     wanted = (
         select(
             BodyRow.series_id,
+            BodyRow.id,
             PredictionRow.model,
             GeometryRow.level,
             PredictionRow.probability_2 + PredictionRow.probability_3,
@@ -187,11 +191,12 @@ def _thoughts(session: Session, screenings: dict[str, _Screened]) -> dict[str, l
             PredictionRow.probability_2.is_not(None),
         )
     )
-    found: dict[str, list[_Thought]] = defaultdict(list)
-    for series_id, model, level, probability in session.execute(wanted):
-        if series_id in screenings and model == screenings[series_id].grader:
-            found[series_id].append(_Thought(level, float(probability or 0.0)))
-    return found
+    found: dict[str, dict[str, _Thought]] = defaultdict(dict)
+    for series_id, body_id, grader, level, probability in session.execute(wanted):
+        of_last = series_id in screenings and grader == screenings[series_id].grader
+        if grader == model or (of_last and body_id not in found[series_id]):
+            found[series_id][body_id] = _Thought(grader, level, float(probability or 0.0))
+    return {series_id: list(thoughts.values()) for series_id, thoughts in found.items()}
 
 
 def _shown(session: Session, reader: str) -> set[str]:
@@ -244,7 +249,9 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
     first = {reading.body_id: reading for reading in readings if reading.phase is Phase.FIRST}
     final = {reading.body_id: reading for reading in readings if reading.phase is Phase.FINAL}
     number = reader_id(session, reader)
-    grader = model if model is not None or screening is None else screening.grader
+    said = {} if screening is None else findings(session, series_id, screening.grader)
+    if model is not None:
+        said |= findings(session, series_id, model)
     return Case(
         series_id=series_id,
         source=Path(row.source),
@@ -255,7 +262,7 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
             Body(body.id, geometry.version, geometry.source, vertebra_of(geometry), geometry.who)
             for body, geometry in pairs
         ),
-        findings={} if grader is None else findings(session, series_id, grader),
+        findings=said,
         readings=first | final,
         first_readings=first,
         revealed_at=None if number is None else revealed(session, series_id, number),

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from db.audit import PROGRAM, record
 from db.codec import facts_to_json
-from db.schema import PatientRow, ScreeningRow, SeriesRow, StudyRow
-from vfscreen.cases import NewSeries, Split
+from db.schema import BodyRow, GeometryRow, PatientRow, ScreeningRow, SeriesRow, StudyRow
+from vfscreen.cases import GeometrySource, NewSeries, Split
 from vfscreen.errors import NoSuchThing
 from vfscreen.findings import SeriesFacts
 from vfscreen.split import Shares, draw_split
@@ -118,8 +118,20 @@ def series_row(session: Session, series_id: str) -> SeriesRow:
     return row
 
 
-def queue(session: Session, model: str) -> list[str]:
-    """Returns the series that a grader has not screened yet, oldest first."""
-    seen = select(ScreeningRow.id).where(ScreeningRow.series_id == SeriesRow.id, ScreeningRow.grader == model)
+def queue(session: Session, localiser: str, grader: str) -> list[str]:
+    """Returns the series that these two models have not screened together yet, oldest first.
+
+    Where a mask gave the bodies, no localiser is waited for.
+    """
+    masked = (
+        select(GeometryRow.version)
+        .join(BodyRow, BodyRow.id == GeometryRow.body_id)
+        .where(BodyRow.series_id == SeriesRow.id, GeometryRow.source == GeometrySource.MASK)
+    )
+    seen = select(ScreeningRow.id).where(
+        ScreeningRow.series_id == SeriesRow.id,
+        ScreeningRow.grader == grader,
+        or_(ScreeningRow.localiser == localiser, masked.exists()),
+    )
     unseen = select(SeriesRow.id).where(~seen.exists()).order_by(SeriesRow.added_at, SeriesRow.id)
     return list(session.scalars(unseen))

@@ -140,10 +140,10 @@ class Store:
         with self._writing() as session:
             return pseudonyms.bind_key(session, key_print, self._clock())
 
-    def queue(self, model: str) -> list[str]:
-        """Returns the ids of the series that this grader has not screened yet, oldest first."""
+    def queue(self, localiser: str, grader: str) -> list[str]:
+        """Returns the ids of the series that these models have not screened together yet, oldest first."""
         with self._reading() as session:
-            return series.queue(session, model)
+            return series.queue(session, localiser, grader)
 
     def record_screening(
         self, series_id: str, screening: Screening, source: GeometrySource = GeometrySource.LOCALISER
@@ -162,7 +162,7 @@ class Store:
     def worklist(self, reader: str, mode: Mode, model: str | None = None) -> list[CaseRow]:
         """Returns the cases: random but fixed per reader in *read*, by suspicion (unseen first) in *screen*.
 
-        `model` is the active grader; None takes whichever screened each case last.
+        `model` is the grader in use; where it has not said anything, whichever screened the case last speaks.
         """
         with self._reading() as session:
             return cases.worklist(session, reader, mode, model)

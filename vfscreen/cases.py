@@ -56,7 +56,8 @@ class CaseRow:
     """One line of the worklist, for one reader.
 
     `suspicion` is the highest P(grade >= 2) of a body, as the grader in use said, or the last one where it has said
-    nothing; None until any has seen the case; it must not be shown in read mode. `suspected_by` is who said it. `graded` counts whole bodies with this reader's grade (or reason), `bodies` all whole ones.
+    nothing; None until any has seen the case; it must not be shown in read mode. `suspected_by` is who said it.
+    `graded` counts whole bodies with this reader's grade (or reason), `bodies` all whole ones.
     """
 
     series_id: str
@@ -88,9 +89,10 @@ class Body:
 class Case:
     """Everything the reading room needs to open a case, for one reader.
 
-    `findings` (by body id) are what the grader in use said last, or the last one where it has said nothing; `readings` (by body id) the reader's present ones:
-    the last unsuperseded, withdrawn ones left out; `first_readings` the last unsuperseded of phase *first*.
-    `order_known`: the reader once saw this case in a list ordered by suspicion. `refusals` are the last screening's.
+    `findings` (by body id) are what the grader in use said last, or the last one where it has said nothing;
+    `readings` (by body id) the reader's present ones: the last unsuperseded, withdrawn ones left out;
+    `first_readings` the last unsuperseded of phase *first*. `order_known`: the reader once saw this case in a list
+    ordered by suspicion. `refusals` are the last screening's.
     """
 
     series_id: str

@@ -119,6 +119,20 @@ def in_use(shelf: Shelf, kind: ModelKind) -> InUse:
     return InUse(model, _fell_back(troubles, model))
 
 
+def id_in_use(shelf: Shelf, kind: ModelKind) -> str | None:
+    """Returns the id of the model that was put to use last, else of the bundled one, None if there is none.
+
+    Cards alone are read: it is quick, and does not say whether the weights are whole (`in_use` does).
+    """
+    history, _ = _pointer(shelf, kind)
+    if history:
+        return history[-1].id
+    try:
+        return bundled_model(shelf, kind).card.id
+    except NoSuchThing:
+        return None
+
+
 def activate(shelf: Shelf, model_id: str) -> InUse:
     """Puts a model to use, after its weights were checked; the one before stays on the way back.
 

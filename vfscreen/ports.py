@@ -78,8 +78,8 @@ class CaseStore(Protocol):
     def bind_key(self, key_print: str) -> str:
         """Returns the print of the key that the patients were named with; without patients, it becomes this one."""
 
-    def queue(self, model: str) -> list[str]:
-        """Returns the ids of the series that this grader has not screened yet, oldest first."""
+    def queue(self, localiser: str, grader: str) -> list[str]:
+        """Returns the ids of the series that these models have not screened together yet, oldest first."""
 
     def record_screening(
         self, series_id: str, screening: Screening, source: GeometrySource = GeometrySource.LOCALISER
@@ -92,7 +92,7 @@ class CaseStore(Protocol):
     def worklist(self, reader: str, mode: Mode, model: str | None = None) -> list[CaseRow]:
         """Returns the cases: random but fixed per reader in *read*, by suspicion (unseen first) in *screen*.
 
-        `model` is the active grader's id; None takes whichever screened each case last.
+        `model` is the id of the grader in use; where it has not said anything, whichever screened the case last speaks.
         """
 
     def case(self, series_id: str, reader: str, model: str | None = None) -> Case:

@@ -73,7 +73,7 @@ def test_a_label_carries_the_geometry_that_was_read_and_where_to_find_the_voxels
     move(store, case.bodies[1].body_id, moved, "M")
     (body,) = store.labelled_bodies()
     assert (body.vertebra.level, body.series_id, body.pseudonym) == (Level.T12, series_id, "P-one")
-    assert (body.source, body.files) == (case.source, case.files)
+    assert (body.facts, body.files) == (case.facts, case.files)
 
 
 def test_where_readers_saw_different_geometry_that_of_the_newest_reading_stands(store: Store) -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from db.store import Store, open_store
-from tests.db.made_cases import Ticking, facts, new_series, screened_case
-from vfscreen.cases import NewSeries, Split
+from tests.db.made_cases import Ticking, facts, new_series, say, screened_case, screening, spine
+from vfscreen.anatomy import Level
+from vfscreen.cases import GeometrySource, NewSeries, Split
 from vfscreen.findings import Mode, SeriesFacts
 from vfscreen.genant import ReadGrade
 from vfscreen.split import Shares
@@ -68,18 +69,23 @@ def test_the_facts_come_back_as_they_were(store: Store) -> None:
     assert case.source == Path("/cases/one")
 
 
-def test_the_queue_is_what_a_grader_has_not_seen_oldest_first(store: Store) -> None:
+def test_the_queue_is_what_the_two_models_have_not_seen_together_oldest_first(store: Store) -> None:
     seen = screened_case(store, "seen")
     waiting = [store.add_series(new_series(name))[0] for name in ("a", "b", "c")]
-    assert store.queue("grader-1") == waiting
-    assert store.queue("grader-2") == [seen, *waiting]
+    assert store.queue("localiser-1", "grader-1") == waiting
+    assert store.queue("localiser-1", "grader-2") == [seen, *waiting]
+    assert store.queue("localiser-2", "grader-1") == [seen, *waiting]
+
+
+def test_a_case_with_a_mask_waits_for_no_localiser(store: Store) -> None:
+    series_id, _ = store.add_series(new_series("masked"))
+    store.record_screening(series_id, screening(spine(Level.T11, 3)), GeometrySource.MASK)
+    assert store.queue("another localiser", "grader-1") == []
+    assert store.queue("another localiser", "grader-2") == [series_id]
 
 
 def split_of(store: Store, series_id: str) -> Split:
     """Grades one body and looks up where its patient's labels go."""
-    from tests.db.made_cases import say, screening, spine
-    from vfscreen.anatomy import Level
-
     store.record_screening(series_id, screening(spine(Level.T12, 1)))
     say(store, store.case(series_id, "K"), 0, ReadGrade.NORMAL)
     (found,) = [body.split for body in store.labelled_bodies() if body.series_id == series_id]

@@ -87,16 +87,17 @@ def test_a_series_that_was_not_screened_is_new(store: Store) -> None:
     assert row_of(store, series_id).state is CaseState.NEW
 
 
-def test_the_named_grader_decides_what_was_seen_and_how_suspicious_it_is(store: Store) -> None:
+def test_the_grader_in_use_says_how_suspicious_a_case_is_else_the_last_one_that_saw_it(store: Store) -> None:
     series_id = suspected(store, "one", 0.2)
     store.record_screening(series_id, screening(spine(Level.T11, 3), suspicion=0.6, grader="grader-2"))
 
-    def suspicion(model: str | None) -> float | None:
-        return store.worklist("K", Mode.SCREEN, model)[0].suspicion
+    def suspicion(model: str | None) -> tuple[float | None, str]:
+        row = store.worklist("K", Mode.SCREEN, model)[0]
+        return row.suspicion, row.suspected_by
 
-    assert suspicion("grader-1") == pytest.approx(0.2)
-    assert suspicion("grader-2") == suspicion(None) == pytest.approx(0.6)
-    assert suspicion("grader-3") is None
+    assert suspicion("grader-1") == (pytest.approx(0.2), "grader-1")
+    for not_asked in ("grader-2", "grader-3", None):
+        assert suspicion(not_asked) == (pytest.approx(0.6), "grader-2")
 
 
 def test_suggested_levels_are_named_only_to_a_reader_who_was_shown_them(store: Store) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from tests.demo_bodies import demo_bodies, write_nifti
 from ui.composition import House, open_house
 from vfscreen.data_folder import DataFolder
-from vfscreen.errors import NoSuchThing
 from vfscreen.findings import Finding, Screening, Suggestion
 from vfscreen.genant import Grade, Reference, measure
 from vfscreen.importing import import_paths, key_of
@@ -44,24 +43,21 @@ def fill(root: Path, volume: Volume) -> None:
         for taken in import_paths(
             paths, house.store, house.cache, key=key, progress=lambda _what, _share: None
         ):
-            house.store.record_screening(taken.series_id, screening(grader_in_use(house)))
+            house.store.record_screening(taken.series_id, screening(models_in_use(house)))
 
 
-def grader_in_use(house: House) -> str:
-    """Returns the id of the grader in use, so that nothing is left for the engine to do; any name if there is none."""
-    try:
-        return in_use(house.shelf, ModelKind.GRADER).model.card.id
-    except NoSuchThing:
-        return "grader-of-the-tests"
+def models_in_use(house: House) -> dict[str, str]:
+    """Returns the ids of the models in use, so that nothing is left for the engine to do."""
+    return {str(kind): in_use(house.shelf, kind).model.card.id for kind in ModelKind}
 
 
-def screening(grader: str) -> Screening:
+def screening(models: dict[str, str]) -> Screening:
     """Says what a model found in a study of the demo CT."""
     return Screening(
         "demo",
         None,
-        tuple(_finding(place, grader) for place in range(len(LEVELS))),
-        models={"grader": grader},
+        tuple(_finding(place, models["grader"]) for place in range(len(LEVELS))),
+        models=models,
     )
 
 

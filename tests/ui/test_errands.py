@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from models.grader.config import GraderConfig
 from models.grader.net import GraderNet
 from models.grader.stored import save_grader
 from models.grader.trained import TrainedGrader
-from tests.demo_bodies import cut_round_bodies, write_nifti
+from tests.demo_bodies import cut_round_bodies, facts_of_file, write_nifti
 from tests.small_models import SMALL
 from tests.ui.department import READER, screening
 from tests.ui.windows import canvas_of, delete, open_window
@@ -31,7 +32,7 @@ from ui.desktop.retrain_view import RetrainPage
 from ui.engine_client import EngineClient
 from vfscreen.cases import NewSeries, Split
 from vfscreen.data_folder import DataFolder
-from vfscreen.findings import Mode, SeriesFacts
+from vfscreen.findings import Mode
 from vfscreen.genant import ReadGrade
 from vfscreen.model_files import ModelCard, ModelKind
 from vfscreen.model_shelf import Shelf, in_use
@@ -116,9 +117,11 @@ def drawn(split: Split, count: int) -> list[str]:
 
 def grade_patient(house: House, pseudonym: str, ct: Path) -> None:
     """One series with two bodies, one read as normal and one as severe."""
-    facts = SeriesFacts("nifti", pseudonym=pseudonym, sha256=f"sha256 of {pseudonym}")
-    series_id, _ = house.store.add_series(NewSeries(ct, (ct,), facts))
-    found = screening("grader-small")
+    own = ct.with_name(f"{pseudonym}.nii.gz")
+    own.write_bytes(gzip.compress(gzip.decompress(ct.read_bytes()) + pseudonym.encode()))
+    facts = replace(facts_of_file(own), pseudonym=pseudonym)
+    series_id, _ = house.store.add_series(NewSeries(own, (own,), facts))
+    found = screening({"localiser": "localiser-of-the-tests", "grader": "grader-small"})
     house.store.record_screening(series_id, replace(found, findings=found.findings[:2]))
     case = house.store.case(series_id, READER)
     for body, grade in zip(case.bodies, (ReadGrade.NORMAL, ReadGrade.SEVERE), strict=True):
@@ -195,9 +198,9 @@ class CountedQueue:
     def __getattr__(self, verb: str) -> Any:
         return getattr(self._store, verb)
 
-    def queue(self, model: str) -> list[str]:
+    def queue(self, localiser: str, grader: str) -> list[str]:
         self.asked += 1
-        return self._store.queue(model)
+        return self._store.queue(localiser, grader)
 
 
 def test_work_that_comes_while_the_queue_looks_for_work_is_not_forgotten(

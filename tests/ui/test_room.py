@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ui.department import LEVELS
+from tests.ui.department import LEVELS, models_in_use, screening
 from ui.composition import House
 from ui.desktop import grading
 from ui.desktop.resume import Place, keep_place, last_place
@@ -97,6 +97,30 @@ def test_the_opinion_can_be_folded_away_but_stays_revealed(room: ReadingRoom) ->
     room.toggle_opinion()
     assert not room.opinion_shown()
     assert room.case is not None and room.case.revealed_at is not None
+
+
+def test_the_grader_in_use_speaks_where_it_has_spoken_and_the_last_one_elsewhere(house: House) -> None:
+    first = models_in_use(house)
+    row = house.store.worklist("Dr K", Mode.SCREEN)[0]
+    house.store.record_screening(row.series_id, screening(first | {"grader": "grader-trained-here"}))
+    in_use = "grader-trained-here"
+    room = ReadingRoom(house.store, "Dr K", Mode.SCREEN, lambda _case: None, grader=lambda: in_use)
+    room.load_rows()
+    room.open(row.series_id)
+    assert said_by(room) == {"grader-trained-here"}
+    by_series = {listed.series_id: listed.suspected_by for listed in room.rows}
+    assert by_series.pop(row.series_id) == "grader-trained-here"
+    assert set(by_series.values()) == {first["grader"]}
+    in_use = first["grader"]
+    room.load_rows()
+    room.reload()
+    assert said_by(room) == {listed.suspected_by for listed in room.rows} == {first["grader"]}
+
+
+def said_by(room: ReadingRoom) -> set[str]:
+    """The graders whose suggestions the open study shows."""
+    said = [finding.suggestion for finding in room.findings.values()]
+    return {suggestion.model for suggestion in said if suggestion is not None}
 
 
 def test_a_place_is_kept_and_found_again(room: ReadingRoom, house: House) -> None:

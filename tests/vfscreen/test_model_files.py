@@ -27,6 +27,7 @@ from vfscreen.model_shelf import (
     compare_cards,
     damaged_on,
     export_model,
+    id_in_use,
     import_model,
     in_use,
     model_called,
@@ -167,6 +168,14 @@ def test_a_damaged_pointer_is_told_and_a_damaged_bundled_model_is_an_error(shelf
     (shelf.bundled / "grader-1.safetensors").write_bytes(b"rotten")
     with pytest.raises(WeightsDamaged):
         in_use(shelf, GRADER)
+
+
+def test_the_id_in_use_is_told_without_a_look_at_the_weights(shelf: Shelf) -> None:
+    assert id_in_use(shelf, GRADER) == "grader-1"
+    activate(shelf, "grader-2")
+    (shelf.local / "grader-2.safetensors").write_bytes(b"rotten")
+    assert id_in_use(shelf, GRADER) == "grader-2"
+    assert id_in_use(shelf, ModelKind.LOCALISER) is None
 
 
 def test_a_damaged_pointer_is_kept_aside_when_another_model_is_put_to_use(shelf: Shelf) -> None:

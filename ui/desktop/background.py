@@ -140,9 +140,8 @@ class ScreeningQueue:
         if warning and warning != self._warned:
             self._warned = warning
             self._courier.post(lambda: self._on_warning(warning))
-        waiting = [
-            one for one in self._parts.store.queue(grader.model.card.id) if one not in self._passed_over
-        ]
+        names = {"localiser": localiser.model.card.id, "grader": grader.model.card.id}
+        waiting = [one for one in self._parts.store.queue(**names) if one not in self._passed_over]
         if not waiting:
             self._courier.post(self._rest)
             return
@@ -159,7 +158,6 @@ class ScreeningQueue:
         asked = self._engine.screen(
             case.source, files=case.files, facts=case.facts, models=models, on_progress=told
         )
-        names = {"localiser": localiser.model.card.id, "grader": grader.model.card.id}
         asked.add_done_callback(lambda done: self._courier.post(lambda: self._answered(case, names, done)))
 
     def _answered(self, case: Case, models: dict[str, str], done: Future[Screening]) -> None:

@@ -20,6 +20,7 @@ from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Reading
 from vfscreen.genant import Reference, Shape
 from vfscreen.ports import CaseStore
 from vfscreen.reading import gradable_bodies, may_show_opinion, next_ungraded, ungraded_bodies
+from vfscreen.reference import EXPECTED, ReferenceTable
 from vfscreen.volume import Volume
 
 
@@ -68,12 +69,14 @@ class Draft:
 
 Float = NDArray[np.float64]
 OpenVolume = Callable[[Case], Volume | None]
+GraderInUse = Callable[[], str | None]
 
 
 class ReadingRoom:
     """The state of reading, and the moves within it. Grading itself is in `grading.py`.
 
     `open_volume` returns the sagittal-first volume of a case, or None if it will be handed in by `volume_came` later.
+    `grader` returns the id of the grader in use, whose suggestions are shown where there are any; None where none is.
     """
 
     def __init__(
@@ -84,13 +87,13 @@ class ReadingRoom:
         open_volume: OpenVolume,
         *,
         go_on: bool = True,
-        reference: Reference = Reference.EXPECTED_BY_LEVEL,
+        grader: GraderInUse = lambda: None,
     ) -> None:
         self.store = store
         self.reader = reader
         self.mode = mode
         self.goes_on = go_on
-        self.reference = reference
+        self._reference: tuple[Reference, ReferenceTable] = (Reference.EXPECTED_BY_LEVEL, EXPECTED)
         self.rows: list[CaseRow] = []
         self.today = 0
         self.case: Case | None = None
@@ -110,6 +113,7 @@ class ReadingRoom:
         self.unstored: Reading | None = None
         self.asked: str = ""
         self._open_volume = open_volume
+        self._grader = grader
         self._listeners: list[Callable[[Change], None]] = []
 
     def listen(self, listener: Callable[[Change], None]) -> None:
@@ -142,7 +146,7 @@ class ReadingRoom:
 
     def load_rows(self) -> None:
         """Reads the worklist again; that a case is seen ordered by suspicion is recorded before it is."""
-        rows = self.store.worklist(self.reader, self.mode)
+        rows = self.store.worklist(self.reader, self.mode, self._grader())
         if self.mode is Mode.SCREEN:
             ordered = [row.series_id for row in rows if row.suspicion is not None]
             self.store.show_order(ordered, self.reader)
@@ -164,6 +168,15 @@ class ReadingRoom:
             self.load_rows()
             self.tell(Change.BODY | Change.STATE)
 
+    def change_reader(self, reader: str) -> None:
+        """Goes on as another reader, in their own worklist; the open study is read anew as theirs."""
+        if reader == self.reader or not self.may_leave():
+            return
+        self.reader = reader
+        self.load_rows()
+        if self.case is not None:
+            self.open(self.case.series_id, Place(self.case.series_id, self.here, self.slice))
+
     def next_open_row(self) -> CaseRow | None:
         """Returns the next study of the worklist that is not done, after the open one, then from the top."""
         ids = [row.series_id for row in self.rows]
@@ -179,7 +192,7 @@ class ReadingRoom:
         """Opens a study at its topmost ungraded vertebra, or at `place`. False if the open one may not be left."""
         if not self.may_leave():
             return False
-        case = self.store.case(series_id, self.reader)
+        case = self.store.case(series_id, self.reader, self._grader())
         self._take_case(case)
         self.volume = self._open_volume(case)
         self.end_tool()
@@ -209,7 +222,7 @@ class ReadingRoom:
         """Reads the open study again, after a screening or an undo; vertebra and slice stay if they still are."""
         if self.case is None:
             return
-        case = self.store.case(self.case.series_id, self.reader)
+        case = self.store.case(self.case.series_id, self.reader, self._grader())
         self._take_case(case)
         self._drop_question()  # it counted the levels of the case as it was
         if self.body() is None:
@@ -223,16 +236,16 @@ class ReadingRoom:
             self.said = self._greeting()
         self.tell(Change.BODY | Change.STATE)
 
-    def measure_again(self, reference: Reference) -> None:
-        """Measures the losses against another convention from now on."""
-        self.reference = reference
+    def measure_against(self, reference: Reference, table: ReferenceTable) -> None:
+        """Measures losses against this convention and table from now on."""
+        self._reference = (reference, table)
         if self.case is not None:
             self._take_case(self.case)
             self.tell(Change.BODY)
 
     def _take_case(self, case: Case) -> None:
         self.case = case
-        self.findings = findings_now(case, self.reference)
+        self.findings = findings_now(case, *self._reference)
 
     def _greeting(self) -> str:
         """Returns what is said of a study before anything else is: that its names are not certain."""

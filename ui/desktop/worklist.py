@@ -68,7 +68,8 @@ def _listed(number: int, row: CaseRow, mode: Mode) -> ListedCase:
     third = (row.levels or "–") if mode is Mode.READ else suspicion_in_words(row)
     warned = " ▲" if row.warnings else ""
     cells = (str(number), short_name(row.pseudonym) + warned, third, words.STATES[row.state])
-    lines = [row.pseudonym, row.description, f"{row.graded} of {row.bodies} graded", *row.warnings]
+    said = f"suspicion as {row.suspected_by} said" if row.suspected_by else ""
+    lines = [row.pseudonym, row.description, f"{row.graded} of {row.bodies} graded", said, *row.warnings]
     return ListedCase(row.series_id, cells, "\n".join(line for line in lines if line), row.state)
 
 
