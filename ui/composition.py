@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,7 +29,7 @@ class House:
     @property
     def reader(self) -> str:
         """Who reads at this computer: as set, else the name of the login."""
-        return self.settings.reader or getpass.getuser()
+        return self.settings.who_reads()
 
 
 def bundled_weights() -> Path:

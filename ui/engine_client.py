@@ -91,6 +91,10 @@ class EngineClient:
         self._child: ChildProcess | None = None
         self._closed = False
 
+    def measure_against(self, reference: ReferenceChoice) -> None:
+        """Has losses measured against this from the next request on."""
+        self._reference = reference
+
     def screen(
         self,
         path: Path,

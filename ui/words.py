@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from vfscreen.cases import Case, CaseState
 from vfscreen.errors import KnownError
@@ -85,6 +86,7 @@ NOT_GRADED = "cut by the edge of the scan, or not a level that is graded"
 CUT = "Not graded: it is cut by the edge of the scan.  H: it is whole, place its points."
 OTHER_LEVEL = "Not graded: T1 to L6 are.  O, L: change the names."
 UNSURE = "Delete: it is no vertebra · H: place its points · or grade it."
+SETTING_STORED = "✓ Stored"
 SMALL_WINDOW = "This window is small: 1280 x 720 or more is needed to read."
 
 
@@ -125,6 +127,18 @@ def sentence(text: str) -> str:
 def bulk_lost(count: int, error: KnownError) -> str:
     """Says that none of the remaining levels was graded."""
     return f"Not stored: {counted(count, 'level')} = 0. {known(error)}"
+
+
+def setting(name: str) -> str:
+    """Returns the title of a setting, "Go on by itself"."""
+    return name.replace("_", " ").capitalize()
+
+
+def choice(value: StrEnum) -> str:
+    """Names one of the values that a setting can have."""
+    if isinstance(value, Mode):
+        return MODES[value]
+    return f"Against {REFERENCES[value]}" if isinstance(value, Reference) else str(value)
 
 
 def level(vertebra: Vertebra) -> str:

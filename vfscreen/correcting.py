@@ -165,12 +165,12 @@ def measured(case: Case, body: Body, points: SixPoints) -> BodyEdit:
 
 
 def findings_now(case: Case, reference: Reference, table: ReferenceTable = EXPECTED) -> dict[str, Finding]:
-    """Returns by body what the program says of the bodies as they are now.
+    """Returns by body what the program says of the bodies as they are now, measured against what is chosen now.
 
-    Where a reader changed something, heights and losses are measured again, of all, for neighbours count; a suggestion
-    stands as long as the points are those it was made on.
+    Where a reader changed something, or chose another convention, losses are measured again, of all, for neighbours
+    count; a suggestion stands as long as the points are those it was made on.
     """
-    if all(_made_on_this(case, body) for body in case.bodies):
+    if all(_made_on_this(case, body, reference, table) for body in case.bodies):
         return case.findings
     measured_now = measure_all([body.vertebra for body in case.bodies], reference, table)
     return {
@@ -192,11 +192,14 @@ def to_grade_again(case: Case) -> tuple[Body, ...]:
     )
 
 
-def _made_on_this(case: Case, body: Body) -> bool:
-    if body.body_id not in case.findings:
+def _made_on_this(case: Case, body: Body, reference: Reference, table: ReferenceTable) -> bool:
+    if not _suggested_on_these_points(case, body):
         return False
-    then = case.findings[body.body_id].vertebra
-    return then.level is body.vertebra.level and _suggested_on_these_points(case, body)
+    found = case.findings[body.body_id]
+    measured_so = found.morphometry is None or (
+        found.morphometry.reference is reference and found.morphometry.table in ("", table.name)
+    )
+    return measured_so and found.vertebra.level is body.vertebra.level
 
 
 def _suggested_on_these_points(case: Case, body: Body) -> bool:

@@ -5,6 +5,7 @@ Keys that this program does not know are kept as they are; a renamed one is carr
 
 from __future__ import annotations
 
+import getpass
 import tomllib
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -84,6 +85,10 @@ class Settings:
         int, Words("How many of these must have a vertebra of grade 2 or 3.")
     ] = 5
 
+    def who_reads(self) -> str:
+        """Returns the reader: as set, else the name of the login."""
+        return self.reader or getpass.getuser()
+
     def reference_choice(self, folder: Path) -> ReferenceChoice:
         """Returns against what losses are measured; a file without a folder is looked for in this one."""
         file = folder / Path(self.reference_file).expanduser() if self.reference_file.strip() else None
@@ -148,6 +153,22 @@ def load_settings(path: Path) -> Settings:
         if name in stored:
             values[row.name] = _checked(row, stored[name], path)
     return Settings(**values)
+
+
+def typed_value(row: SettingRow, text: str, path: Path) -> Any:
+    """Returns the value that somebody typed for a setting.
+
+    Raises:
+        SettingWrong: it is not what the setting takes.
+    """
+    try:
+        if row.kind is int:
+            return _checked(row, int(text), path)
+        if row.kind is float:
+            return _checked(row, float(text.replace(",", ".")), path)
+    except ValueError as error:
+        raise _wrong(row.name, f"is {_IN_WORDS[row.kind]}", path) from error
+    return _checked(row, text.strip(), path)
 
 
 def save_settings(path: Path, settings: Settings) -> None:

@@ -63,6 +63,9 @@ class Shell(Protocol):
     def show_retraining(self) -> None:
         """Shows the page on which the model is trained again."""
 
+    def show_settings(self) -> None:
+        """Shows the page of the settings."""
+
     def leave(self) -> None:
         """Closes the program."""
 
@@ -147,6 +150,7 @@ ACTS: tuple[Act, ...] = (
     Act("find", "Find study", ("Ctrl+F",), "Study", lambda d: d.shell.find_study()),
     Act("finish", "Finish study, go to the next", ("Enter",), "Study", lambda d: _finish(d)),
     Act("save", "What is stored", ("Ctrl+S",), "Study", _say_saved),
+    Act("settings", "Settings…", ("Ctrl+,",), "Study", lambda d: d.shell.show_settings()),
     Act("leave", "Close vfscreen", ("Ctrl+Q",), "Study", lambda d: d.shell.leave()),
     Act("grade-0", "Grade 0: normal", ("0",), "Grade", _digit(0, ReadGrade.NORMAL), _gradable),
     Act("grade-half", "Grade ½: borderline", (".", ",", "5"), "Grade", _digit(5, ReadGrade.BORDERLINE), _gradable),

@@ -64,6 +64,7 @@ QProgressBar::chunk {{ background: {HERE}; }}
 *[role="quiet"] {{ color: {QUIET}; }}
 *[role="title"] {{ color: {BRIGHT}; font-size: {TITLE_PX}px; font-weight: 600; }}
 *[role="stored"] {{ color: {STORED}; }}
+*[role="wrong"] {{ color: {FAILURE}; }}
 *[role="failure"] {{ background: {FAILURE}; color: #000000; }}
 QLabel[role="ready"] {{ color: {TEXT}; }}
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,9 @@ from ui.engine_client import EngineClient
 
 if TYPE_CHECKING:
     from ui.desktop.retrain_view import RetrainPage
+    from ui.desktop.settings_view import SettingsPage
+    from vfscreen.reference_file import ReferenceChoice
+    from vfscreen.settings import Settings
 
 
 BACKUP_EVERY_MS = 30 * 60 * 1000
@@ -69,6 +72,7 @@ class Errands:
         self.import_page.cancelled.connect(self.importer.cancel)
         around.add_page(self.import_page)
         self._retraining: RetrainPage | None = None
+        self._settings: SettingsPage | None = None
         self._backup_timer = QTimer(courier)
         self._backup_timer.setInterval(BACKUP_EVERY_MS)
         self._backup_timer.timeout.connect(self.back_up)
@@ -179,6 +183,23 @@ class Errands:
             room.say(words.NO_WINDOW_SENT)
         else:
             room.set_window(Window("As sent", *found))
+
+    # -- settings
+
+    def measure_against(self, reference: ReferenceChoice) -> None:
+        """Has the engine measure losses against this from now on."""
+        self._engine.measure_against(reference)
+
+    def settings_page(self, on_change: Callable[[Settings], None]) -> SettingsPage:
+        """Returns the page of the settings; made at its first use."""
+        if self._settings is None:
+            from ui.desktop.settings_view import SettingsPage
+
+            self._settings = SettingsPage(self._parts.folder.settings)
+            self._settings.changed.connect(on_change)
+            self._around.add_page(self._settings)
+        self._settings.refresh()
+        return self._settings
 
     # -- retraining
 

@@ -27,6 +27,7 @@ from vfscreen.errors import KnownError
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import in_use, previous, roll_back
 from vfscreen.retraining import Conclusion, Prepared, conclude, override, prepare, record_failure
+from vfscreen.settings import load_settings
 from vfscreen.snapshot import Snapshot, snapshot_of
 from vfscreen.training import Trained, TrainingProgress
 
@@ -201,8 +202,8 @@ class RetrainPage(Page):
         self._courier.run(lambda: self._prepare(run), partial(self._not_prepared, run), "prepare")
 
     def _prepare(self, run: int) -> None:
-        needs = self._parts.settings.needs()
-        threads = max(self._parts.settings.threads, 1)
+        settings = load_settings(self._parts.folder.settings)  # they may have changed since the start
+        needs, threads = settings.needs(), max(settings.threads, 1)
         prepared = prepare(
             self._parts.store, self._parts.shelf, self._parts.folder.training, needs, threads=threads
         )
@@ -241,8 +242,9 @@ class RetrainPage(Page):
 
     def _conclude(self, prepared: Prepared, trained: Trained) -> None:
         """Lets the gate decide; runs in a thread, and records there what came of it: the window may be gone."""
-        rule = self._parts.settings.needs().gate
-        store, shelf, reader = self._parts.store, self._parts.shelf, self._parts.reader
+        settings = load_settings(self._parts.folder.settings)
+        rule, reader = settings.needs().gate, settings.who_reads()
+        store, shelf = self._parts.store, self._parts.shelf
         try:
             conclusion = conclude(store, shelf, prepared, trained, rule, reader)
         except KnownError as error:
@@ -284,7 +286,7 @@ class RetrainPage(Page):
     # -- another model
 
     def _use_anyway(self) -> None:
-        chosen, reader = self._state.challenger, self._parts.reader
+        chosen, reader = self._state.challenger, load_settings(self._parts.folder.settings).who_reads()
         self._change(
             lambda: override(self._parts.store, self._parts.shelf, chosen, reader, "chosen on the page")
         )
@@ -293,7 +295,8 @@ class RetrainPage(Page):
         def back() -> None:
             model = roll_back(self._parts.shelf, ModelKind.GRADER)
             details = {"sha256": model.card.sha256}
-            self._parts.store.record_event(self._parts.reader, "model rolled back", model.card.id, details)
+            reader = load_settings(self._parts.folder.settings).who_reads()
+            self._parts.store.record_event(reader, "model rolled back", model.card.id, details)
 
         self._change(back)
 

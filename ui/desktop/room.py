@@ -20,6 +20,7 @@ from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Reading
 from vfscreen.genant import Reference, Shape
 from vfscreen.ports import CaseStore
 from vfscreen.reading import gradable_bodies, may_show_opinion, next_ungraded, ungraded_bodies
+from vfscreen.reference import EXPECTED, ReferenceTable
 from vfscreen.volume import Volume
 
 
@@ -86,14 +87,13 @@ class ReadingRoom:
         open_volume: OpenVolume,
         *,
         go_on: bool = True,
-        reference: Reference = Reference.EXPECTED_BY_LEVEL,
         grader: GraderInUse = lambda: None,
     ) -> None:
         self.store = store
         self.reader = reader
         self.mode = mode
         self.goes_on = go_on
-        self.reference = reference
+        self._reference: tuple[Reference, ReferenceTable] = (Reference.EXPECTED_BY_LEVEL, EXPECTED)
         self.rows: list[CaseRow] = []
         self.today = 0
         self.case: Case | None = None
@@ -168,6 +168,15 @@ class ReadingRoom:
             self.load_rows()
             self.tell(Change.BODY | Change.STATE)
 
+    def change_reader(self, reader: str) -> None:
+        """Goes on as another reader, in their own worklist; the open study is read anew as theirs."""
+        if reader == self.reader or not self.may_leave():
+            return
+        self.reader = reader
+        self.load_rows()
+        if self.case is not None:
+            self.open(self.case.series_id, Place(self.case.series_id, self.here, self.slice))
+
     def next_open_row(self) -> CaseRow | None:
         """Returns the next study of the worklist that is not done, after the open one, then from the top."""
         ids = [row.series_id for row in self.rows]
@@ -227,16 +236,16 @@ class ReadingRoom:
             self.said = self._greeting()
         self.tell(Change.BODY | Change.STATE)
 
-    def measure_again(self, reference: Reference) -> None:
-        """Measures the losses against another convention from now on."""
-        self.reference = reference
+    def measure_against(self, reference: Reference, table: ReferenceTable) -> None:
+        """Measures losses against this convention and table from now on."""
+        self._reference = (reference, table)
         if self.case is not None:
             self._take_case(self.case)
             self.tell(Change.BODY)
 
     def _take_case(self, case: Case) -> None:
         self.case = case
-        self.findings = findings_now(case, self.reference)
+        self.findings = findings_now(case, *self._reference)
 
     def _greeting(self) -> str:
         """Returns what is said of a study before anything else is: that its names are not certain."""

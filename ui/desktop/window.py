@@ -36,7 +36,7 @@ from vfscreen.errors import KnownError
 from vfscreen.findings import Mode
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import id_in_use
-from vfscreen.settings import load_settings, save_settings
+from vfscreen.settings import Settings, load_settings, save_settings
 from vfscreen.volume import Volume
 
 NARROW_PX = 1500
@@ -45,7 +45,10 @@ CHOOSER_MS = 3000
 PLACE_MS = 1500
 PLACE_FILE = "last-place.json"
 _ON_PAGES = frozenset(
-    {"escape", "keys", "retrain", "worklist", "full-screen", "leave", "save", "import-folder", "import-file", "find"}
+    {
+        "escape", "keys", "retrain", "settings", "worklist", "full-screen", "leave", "save", "import-folder",
+        "import-file", "find",
+    }
 )  # fmt: skip
 """Acts that are possible while a page covers the picture: nobody grades what cannot be seen."""
 
@@ -82,6 +85,7 @@ class MainWindow(Frame):
         self._chooser_timer = self._timer(CHOOSER_MS, lambda: self._safely(self._close_chooser))
         self._place_timer = self._timer(PLACE_MS, lambda: self._safely(self._keep_place))
         self.room.listen(self._room_changed)
+        self._safely(lambda: self._measure_against(parts.settings))
 
     def _timer(self, after_ms: int, do: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -284,6 +288,22 @@ class MainWindow(Frame):
     def show_retraining(self) -> None:
         """Shows the page on which the model is trained again."""
         self.show_page(self.errands.retraining_page())
+
+    def show_settings(self) -> None:
+        """Shows the page of the settings."""
+        self.show_page(self.errands.settings_page(self._apply))
+
+    def _apply(self, settings: Settings) -> None:
+        """Does what the settings say from now on; some of them wait for the next start."""
+        self.room.goes_on = settings.go_on_by_itself
+        self.room.change_mode(settings.mode)
+        self.room.change_reader(settings.who_reads())
+        self._measure_against(settings)
+
+    def _measure_against(self, settings: Settings) -> None:
+        choice = settings.reference_choice(self._parts.folder.root)
+        self.room.measure_against(choice.convention, choice.table())
+        self.errands.measure_against(choice)
 
     def leave(self) -> None:
         """Closes the program."""
