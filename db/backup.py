@@ -12,8 +12,8 @@ from pathlib import Path
 
 from db.copying import copy_database, soundness
 from db.faults import faults_named
-from db.opening import FILE_NAME, identity, is_cut_short
-from vfscreen.errors import KnownError, NoSuchThing, StoreDamaged, StoreReadOnly
+from db.opening import FILE_NAME, identity, is_cut_short, make_folder
+from vfscreen.errors import KnownError, NoSuchThing, StoreDamaged
 
 KEEP_ALL = timedelta(days=2)
 DAILY, WEEKLY, MONTHLY = 12, 10, 9
@@ -50,12 +50,7 @@ def back_up_dated(
 
 
 def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreReadOnly(
-            "The folder of the backups cannot be made", str(folder), "Choose another."
-        ) from error
+    make_folder(folder, "The folder of the backups", "Choose another.")
 
 
 def dated(folder: Path) -> dict[datetime, Path]:

@@ -46,7 +46,7 @@ def open_file(folder: Path, *, busy_s: float = BUSY_S) -> OpenFile:
     Raises:
         StoreTooNew, StoreDamaged, StoreLocked, StoreReadOnly, StoreUnreachable, DiskFull: as they say.
     """
-    _make_folder(folder)
+    make_folder(folder, "The data folder", "Choose another with --data.")
     file = folder / FILE_NAME
     _check_not_emptied(file)
     network = on_network_drive(folder)
@@ -63,17 +63,17 @@ def open_file(folder: Path, *, busy_s: float = BUSY_S) -> OpenFile:
     return OpenFile(file, reading, writing, (NETWORK_NOTE,) if network else ())
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path, what: str, todo: str) -> None:
+    """Makes a folder, if it is not there.
+
+    Raises:
+        StoreReadOnly, StoreUnreachable: it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except PermissionError as error:
-        raise StoreReadOnly(
-            "The data folder cannot be made", str(folder), "Choose another with --data."
-        ) from error
     except OSError as error:
-        raise StoreUnreachable(
-            "The data folder cannot be made", str(folder), "Choose another with --data."
-        ) from error
+        fault = StoreReadOnly if isinstance(error, PermissionError) else StoreUnreachable
+        raise fault(f"{what} cannot be made", str(folder), todo) from error
 
 
 def _check_not_emptied(file: Path) -> None:

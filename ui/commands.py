@@ -22,6 +22,7 @@ from ui.screen_command import JsonLines, print_screening, screen_paths
 from ui.window_command import open_window
 from vfscreen import NOTICE
 from vfscreen.data_folder import VARIABLE, data_folder
+from vfscreen.demo_case import CREDIT
 from vfscreen.errors import KnownError
 from vfscreen.export.readings_csv import export_readings_csv
 from vfscreen.importing import ImportKind, import_paths, key_of
@@ -111,6 +112,7 @@ def demo(
     """Takes a real CT in, screens it and shows it."""
     if displayless() and not headless:
         note("no display here: running demo --headless")
+    note(CREDIT)
     if headless or displayless():
         for path in headless_demo(out):
             print(path)

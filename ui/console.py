@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
 from ui.report import report_text, write_report
 from vfscreen.data_folder import data_folder
-from vfscreen.errors import DiskFull, KnownError, RefusedInput
+from vfscreen.durable import is_full, not_written
+from vfscreen.errors import KnownError, RefusedInput
 from vfscreen.ports import Progress
 
 PLAIN_SECONDS = 10.0
@@ -37,8 +38,8 @@ def ended(work: Callable[[], int]) -> int:
         complain(error)
         return exit_code(error)
     except Exception as fault:  # noqa: BLE001 - the process's edge: it is reported, not swallowed
-        if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
-            complain(DiskFull("the disk is full", str(fault.filename or "the output"), "free some room"))
+        if isinstance(fault, OSError) and is_full(fault):
+            complain(not_written(fault, Path(fault.filename or "the output")))
         else:
             _report(fault)
         return NAMED_FAILURE

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from ui.composition import House, open_house, shelf_in
 from vfscreen import NOTICE
+from vfscreen.cases import TrainingRun
 from vfscreen.data_folder import DataFolder
 from vfscreen.errors import KnownError
 from vfscreen.importing import key_of
 from vfscreen.masks.total_segmentator import find_total_segmentator
 from vfscreen.model_files import ModelKind
-from vfscreen.model_shelf import damaged_on, in_use
+from vfscreen.model_shelf import damaged_on, in_use, models_on
 
 ROOMS = ("vfscreen", "ui", "models", "db")
 LIBRARIES = (
@@ -92,7 +93,25 @@ def _look_at_store(folder: DataFolder) -> tuple[list[str], list[str]]:
         return [], [str(error)]
     with house.store:
         lines = [f"store: {house.store.file}, {len(house.store.all_readings())} readings", *house.store.notes]
-        return lines, house.store.check() + _look_at_key(house)
+        lines += [f"audit: {len(house.store.events())} lines", _trainings(house.store.training_runs())]
+        return lines, house.store.check() + _look_at_key(house) + _lost_models(house)
+
+
+def _trainings(newest_first: list[TrainingRun]) -> str:
+    if not newest_first:
+        return "trainings: none yet"
+    last = newest_first[0]
+    return f"trainings: {len(newest_first)}, the last {last.started:%Y-%m-%d}, {last.outcome}: {last.reason}"
+
+
+def _lost_models(house: House) -> list[str]:
+    """Models that the store knows must not vanish: readings and screenings point to them."""
+    there = {model.card.id: model.card.sha256 for model in models_on(house.shelf)}
+    return [
+        f"the model {known.model_id} was trained here or put to use, and is no longer among the models"
+        for known in house.store.models()
+        if there.get(known.model_id) != known.sha256
+    ]
 
 
 def _look_at_key(house: House) -> list[str]:

@@ -22,11 +22,19 @@ def write_durably(path: Path, content: bytes) -> None:
         _replace(path, content)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull("the disk is full", str(path), "free some room and try again") from error
-        raise NotWritable(
-            f"cannot be written ({error.strerror})", str(path), "choose another place"
-        ) from error
+        raise not_written(error, path) from error
+
+
+def not_written(error: OSError, path: Path) -> DiskFull | NotWritable:
+    """Returns why something could not be written: no room, or no right to."""
+    if is_full(error):
+        return DiskFull("the disk is full", str(path), "free some room and try again")
+    return NotWritable(f"cannot be written ({error.strerror})", str(path), "choose another place")
+
+
+def is_full(error: OSError) -> bool:
+    """Says whether the disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _replace(path: Path, content: bytes) -> None:

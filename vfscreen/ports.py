@@ -59,13 +59,6 @@ class Grader(Protocol):
         """Returns one suggestion a vertebra; None for those without points."""
 
 
-class Engine(Protocol):
-    """The program that screens, behind a pipe or in this process."""
-
-    def screen(self, path: Path, progress: Progress) -> Screening:
-        """Screens one study; raises `KnownError` for what is refused."""
-
-
 class CaseStore(Protocol):
     """The case store. Every write is one transaction and is on disk when the verb returns."""
 

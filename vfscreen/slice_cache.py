@@ -6,7 +6,6 @@ any time; what is missing is made again from the source files.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import secrets
@@ -18,8 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vfscreen.durable import write_durably
-from vfscreen.errors import DiskFull
+from vfscreen.durable import not_written, write_durably
 from vfscreen.volume import Volume, sagittal_first
 
 _ABANDONED_NS = 3600 * 10**9
@@ -51,9 +49,8 @@ class SliceCache:
         """Writes a volume, turned sagittal first, and makes room for it; it is there as a whole or not at all.
 
         Raises:
-            DiskFull: there is no room on the disk.
+            DiskFull, NotWritable: there is no room on the disk, or the folder may not be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._make_room(2 * volume.voxels.size)
         turned = sagittal_first(volume)
         write_durably(self._affine(series_id), json.dumps(turned.affine.tolist()).encode())
@@ -63,11 +60,7 @@ class SliceCache:
                 np.save(stream, turned.voxels, allow_pickle=False)
             part.replace(self._voxels(series_id))
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(
-                    "the disk is full", str(self.folder), "free some room and try again"
-                ) from error
-            raise
+            raise not_written(error, self.folder) from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -91,10 +84,6 @@ class SliceCache:
                 path.unlink(missing_ok=True)
             except PermissionError:
                 return
-
-    def size_bytes(self) -> int:
-        """Returns what the volumes take on disk."""
-        return sum(size for _, size, _ in self._entries())
 
     def _map(self, series_id: str) -> CachedVolume | None:
         try:

@@ -16,7 +16,7 @@ from db.opening import FILE_NAME
 from db.schema import SCHEMA_NUMBER
 from db.store import Store, open_store
 from tests.db.made_cases import Ticking, say, screened_case
-from vfscreen.errors import KnownError, NoSuchThing, StoreDamaged, StoreLocked, StoreReadOnly, StoreTooNew
+from vfscreen.errors import KnownError, NoSuchThing, StoreDamaged, StoreLocked, StoreTooNew, StoreUnreachable
 from vfscreen.genant import ReadGrade
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_a_backup_never_takes_the_stores_own_place(store: Store) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(store: Store, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreReadOnly, match="cannot be made"):
+    with pytest.raises(StoreUnreachable, match="cannot be made"):
         store.backup(tmp_path / "file" / "copies" / "x.sqlite")
 
 
