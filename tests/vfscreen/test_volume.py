@@ -113,6 +113,7 @@ def test_axes_are_found_whatever_their_order_and_sign(directions: np.ndarray):
 
 
 @given(volume=volumes())
+@settings(deadline=None)  # the first call imports scipy
 def test_sampling_at_voxel_centres_returns_the_voxels(volume: Volume):
     points, values = every_voxel(volume)
     inside = volume.lps_of(np.clip(volume.indices_of(points), 1e-9, np.array(volume.shape) - 1 - 1e-9))
@@ -170,6 +171,18 @@ def test_resampling_keeps_a_ramp_a_ramp():
     fine, coarse = resample(volume, 0.5), resample(volume, 4.0)
     assert np.allclose(sample(fine, np.array([20.0, 5.0, 5.0])), 200, atol=1)
     assert np.allclose(sample(coarse, np.array([20.0, 4.0, 4.0])), 200, atol=8)
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.7, 0.7, 1.25), (1.0, 1.0, 1.0), (0.5, 2.0, 3.0), (1.3, 0.8, 5.0)])
+def test_shrinking_moves_nothing(spacing_mm: tuple[float, float, float]):
+    counts = [round(60 / step) for step in spacing_mm]
+    places = np.stack(np.meshgrid(*map(np.arange, counts), indexing="ij"), -1) * np.array(spacing_mm)
+    volume = Volume((places @ (10.0, 7.0, 5.0)).astype(np.int16), np.diag([*spacing_mm, 1.0]))
+    coarse = resample(volume, 4.0)
+    inner = coarse.voxels[2:-2, 2:-2, 2:-2]
+    wanted = coarse.lps_of(np.argwhere(np.ones(coarse.shape))).reshape(*coarse.shape, 3)
+    assert np.abs(inner - (wanted @ (10.0, 7.0, 5.0))[2:-2, 2:-2, 2:-2]).max() <= 2.0
+    assert coarse.voxels.min() > -100, "the edge is inside"
 
 
 def test_resampling_the_demo_ct_keeps_its_bones_in_place(demo_volume: Volume):
