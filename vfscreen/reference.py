@@ -87,9 +87,9 @@ pictures and points shift it by 4 % (SD): see `docs/reference_heights.md`.
 
 _POSTERIOR: Mapping[Level, float] = MappingProxyType(
     {
-        Level.T1: 0.762, Level.T2: 0.800, Level.T3: 0.833, Level.T4: 0.861, Level.T5: 0.883, Level.T6: 0.897,
-        Level.T7: 0.904, Level.T8: 0.914, Level.T9: 0.942, Level.T10: 1.0, Level.T11: 1.093, Level.T12: 1.184,
-        Level.L1: 1.238, Level.L2: 1.256, Level.L3: 1.241, Level.L4: 1.199, Level.L5: 1.147,
+        Level.T1: 0.762, Level.T2: 0.801, Level.T3: 0.835, Level.T4: 0.862, Level.T5: 0.885, Level.T6: 0.899,
+        Level.T7: 0.905, Level.T8: 0.915, Level.T9: 0.942, Level.T10: 1.0, Level.T11: 1.094, Level.T12: 1.187,
+        Level.L1: 1.240, Level.L2: 1.258, Level.L3: 1.242, Level.L4: 1.199, Level.L5: 1.146,
     }
 )  # fmt: skip
 """Posterior heights over that of T10, of the same marked bodies, with one factor a person.

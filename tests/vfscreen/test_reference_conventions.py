@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -25,7 +27,7 @@ from vfscreen.genant import (
     losses,
     measure,
 )
-from vfscreen.reference import EXPECTED, LevelShape, ReferenceTable, shape_at
+from vfscreen.reference import EXPECTED, LevelShape, ReferenceTable, posterior_at, shape_at
 from vfscreen.spine_morphometry import measure_all
 
 levels = st.sampled_from(USUAL)
@@ -139,6 +141,18 @@ def test_every_level_has_its_healthy_body_with_source_and_number() -> None:
     assert between == pytest.approx(np.sqrt(shape_at(Level.T12)[0].anterior * shape_at(Level.L1)[0].anterior))
     assert shape_at(Level.L6) == shape_at(Level.L5)
     assert shape_at(Level.C7) == shape_at(Level.T1)
+
+
+def test_the_programs_table_is_what_the_fit_of_the_marks_gave() -> None:
+    kept = Path(__file__).parents[2] / "benchmarks" / "results" / "expected_shape.json"
+    rows = {row["level"]: row for row in json.loads(kept.read_text(encoding="utf-8"))["levels"]}
+    assert set(rows) == {str(level) for level in USUAL}
+    for level, shape in EXPECTED.levels.items():
+        row = rows[str(level)]
+        assert (shape.anterior, shape.middle) == (row["ha_hp"], row["hm_hp"])
+        assert posterior_at(level) == row["hp_over_t10"]
+        studies = {(source, people) for _, people, source in row["published_ha_hp"] + row["published_hm_hp"]}
+        assert shape.bodies == row["marked"] + sum(people for _, people in studies)
 
 
 def placed(level: Level, heights: Heights, *flags: str) -> Vertebra:
