@@ -57,7 +57,9 @@ class SliceCache:
         part = self.folder / f".{series_id}.{secrets.token_hex(8)}.part"
         try:
             with part.open("wb") as stream:
-                np.save(stream, turned.voxels, allow_pickle=False)
+                header = np.lib.format.header_data_from_array_1_0(turned.voxels)
+                np.lib.format.write_array_header_1_0(stream, header)
+                stream.write(turned.voxels.data)  # np.save would not say that the disk is full
             part.replace(self._voxels(series_id))
         except OSError as error:
             raise not_written(error, self.folder) from error

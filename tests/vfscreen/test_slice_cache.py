@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -115,3 +117,23 @@ def test_a_dropped_series_is_gone(ct: Volume, tmp_path: Path):
     cache.put("a", ct)
     cache.drop("a")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of a file")
+def test_a_disk_that_fills_up_in_the_middle_of_a_volume_is_said(ct: Volume, tmp_path: Path):
+    """A limit on the size of a file stands for the end of the disk: the write stops half-way, as there."""
+    code = (
+        "import resource, signal, sys; from pathlib import Path; import numpy as np\n"
+        "from vfscreen.errors import NotWritable; from vfscreen.slice_cache import SliceCache\n"
+        "from vfscreen.volume import Volume\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "volume = Volume(np.ones((60, 60, 60), np.int16), np.eye(4))\n"
+        "try: SliceCache(Path(sys.argv[1]), 10**9).put('a', volume)\n"
+        "except NotWritable as error: print(error.what)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "cannot be written (File too large)"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.affine.json"]
