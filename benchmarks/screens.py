@@ -1,13 +1,14 @@
 """Opens the real window on the demo case and saves a picture of every screen and state, to be looked at.
 
 Usage: python benchmarks/screens.py [FOLDER]   (needs a screen: xvfb-run -a -s "-screen 0 1920x1080x24" python ...)
-Writes the pictures to FOLDER (default: `.work/screens`); they show a real CT and are not committed, but for the one
-in the README. The last line of stdout is one JSON object.
+Writes the pictures to FOLDER (default: `.work/screens`), one folder a size; they show a real CT and are not committed,
+but for the one in the README. The last line of stdout is one JSON object.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -25,11 +26,13 @@ from ui.composition import House, open_house
 from ui.demo_command import import_demo, screen_demo
 from ui.desktop.retrain import Retraining, Row, Stage
 from ui.desktop.window import MainWindow
+from vfscreen.cases import BodyEdit
 from vfscreen.data_folder import DataFolder
 from vfscreen.errors import DiskFull
 from vfscreen.findings import Mode
 
 WAIT_S = 60.0
+SIZES = ((1920, 1080), (1280, 720))
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -88,6 +91,7 @@ def photograph(house: House, series_id: str, folder: Path, size: tuple[int, int]
     camera.take("worklist-nothing-open")
     window.open(series_id)
     camera.take("read-first-vertebra")
+    _photograph_corrections(window, camera)
     press(window, Qt.Key.Key_0, Qt.Key.Key_0)
     camera.take("read-two-graded")
     press(window, Qt.Key.Key_X)
@@ -107,6 +111,9 @@ def photograph(house: House, series_id: str, folder: Path, size: tuple[int, int]
     camera.take("read-revealed")
     press(window, Qt.Key.Key_PageDown, Qt.Key.Key_PageDown, Qt.Key.Key_1)
     camera.take("read-final-stored")
+    press(window, Qt.Key.Key_H)
+    camera.take("points-to-be-dragged")
+    press(window, Qt.Key.Key_H)
     QTest.keyPress(window.focusWidget(), Qt.Key.Key_Space)
     camera.take("marks-hidden")
     QTest.keyRelease(window.focusWidget(), Qt.Key.Key_Space)
@@ -120,6 +127,51 @@ def photograph(house: House, series_id: str, folder: Path, size: tuple[int, int]
     window.room.unstored = None
     window.close()
     return camera.taken
+
+
+def _photograph_corrections(window: MainWindow, camera: Photographer) -> None:
+    """Changes names, bodies and points, and takes it all back."""
+    case = window.room.case
+    assert case is not None
+    unsure = {body.body_id: replace(body.vertebra, level_certain=False) for body in case.bodies}
+    seen = {body.body_id: body.geometry_version for body in case.bodies}
+    window.room.store.edit_bodies(case.series_id, BodyEdit(unsure, seen=seen), window.room.reader)
+    window.open(case.series_id)
+    camera.take("names-not-certain")
+    press(window, Qt.Key.Key_O)
+    camera.take("names-one-up")
+    press(window, Qt.Key.Key_U, Qt.Key.Key_PageDown, Qt.Key.Key_PageDown, Qt.Key.Key_Delete)
+    camera.take("no-vertebra")
+    press(window, Qt.Key.Key_I)
+    camera.take("add-a-vertebra")
+    press(window, Qt.Key.Key_I, Qt.Key.Key_U, Qt.Key.Key_U, Qt.Key.Key_H)
+    _click_points(window, 4)
+    camera.take("points-being-placed")
+    _click_points(window, 6)
+    camera.take("points-placed-before-the-model")
+    press(window, Qt.Key.Key_Escape, Qt.Key.Key_U)
+    cut = next((body for body in window.room.case.bodies if not body.vertebra.whole), None)  # type: ignore[union-attr]
+    if cut is not None:
+        window.room.go_to(cut.body_id)
+        camera.take("cut-by-the-view")
+    window.room.go_to(case.bodies[0].body_id)
+
+
+def _click_points(window: MainWindow, until: int) -> None:
+    """Clicks the six points of the vertebra here where the program has them, as far as they are not placed yet."""
+    body, volume, canvas = window.room.body(), window.room.volume, window.picture.canvas
+    assert body is not None and body.vertebra.points is not None and volume is not None
+    assert canvas is not None and canvas.projection is not None
+    for _, row, column in volume.indices_of(body.vertebra.points.array())[
+        len(window.room.points_lps_mm) : until
+    ]:
+        x, y = canvas.projection.point(row, column)
+        QTest.mouseClick(
+            canvas,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            QPoint(round(x), round(y)),
+        )
 
 
 def _photograph_pages(window: MainWindow, camera: Photographer, series_id: str) -> None:
@@ -161,30 +213,41 @@ def _photograph_pages(window: MainWindow, camera: Photographer, series_id: str) 
     retraining.show_state(done)
     camera.take("retrain-refused")
     retraining.show_state(Retraining())
+    window.show_settings()
+    settings = window.errands.settings_page(lambda _settings: None)
+    settings.fields["threads"].setText("many")
+    settings.fields["threads"].done.emit("many")
+    settings.buttons["go_on_by_itself", "False"].click()
+    camera.take("settings")
+    settings.buttons["go_on_by_itself", "True"].click()
     window.show_page(None)
     window.fault(RuntimeError("an example"))
     camera.take("fault-of-ours")
     window.fault(DiskFull("the disk is full", "/data/vfscreen.db", "free some room and try again"))
     camera.take("fault-of-the-world")
     window.trouble.closed.emit()
-    window.resize(1366, 768)
-    camera.take("small-screen-worklist")
     press(window, Qt.Key.Key_F2)
-    camera.take("small-screen")
+    camera.take("worklist-folded")
 
 
 def main() -> int:
     """Makes the demo case in a folder of its own, and photographs the window on it."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(".work/screens")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data:
+    count = 0
+    with tempfile.TemporaryDirectory() as temporary:
         application = make_application()
-        house = open_house(DataFolder(Path(data)))
-        series_id = import_demo(house)
-        screen_demo(house, series_id)
-        taken = photograph(house, series_id, folder, (1920, 1040))
+        first = Path(temporary) / "data"
+        house = open_house(DataFolder(first))
+        with house.store:
+            series_id = import_demo(house)
+            screen_demo(house, series_id)
+        for wide, high in SIZES:
+            pictures = folder / f"{wide}x{high}"
+            pictures.mkdir(parents=True, exist_ok=True)
+            data = Path(shutil.copytree(first, Path(temporary) / pictures.name))
+            count += len(photograph(open_house(DataFolder(data)), series_id, pictures, (wide, high)))
         application.quit()
-    print(json.dumps({"screens": len(taken), "folder": str(folder)}))
+    print(json.dumps({"screens": count, "folder": str(folder)}))
     return 0
 
 

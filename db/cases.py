@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db.codec import facts_of, finding_of, vertebra_of
 from db.geometry import present_bodies
@@ -272,23 +272,23 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
 
 
 def findings(session: Session, series_id: str, grader: str) -> dict[str, Finding]:
-    """Returns by body what a grader said last of the bodies that are shown."""
-    newest = (
-        select(func.max(PredictionRow.id))
-        .join(BodyRow, BodyRow.id == PredictionRow.body_id)
-        .where(BodyRow.series_id == series_id, BodyRow.gone_at.is_(None), PredictionRow.model == grader)
-        .group_by(PredictionRow.body_id)
-    )
+    """Returns by body what a grader said last of those that are shown, of their points as they are now if it did."""
+    present = aliased(GeometryRow)
     wanted = (
-        select(PredictionRow, GeometryRow)
+        select(PredictionRow, GeometryRow, present.points_lps_mm)
+        .join(BodyRow, BodyRow.id == PredictionRow.body_id)
         .join(
             GeometryRow,
             (GeometryRow.body_id == PredictionRow.body_id)
             & (GeometryRow.version == PredictionRow.geometry_version),
         )
-        .where(PredictionRow.id.in_(newest))
+        .join(present, (present.body_id == BodyRow.id) & (present.version == BodyRow.present_version))
+        .where(BodyRow.series_id == series_id, BodyRow.gone_at.is_(None), PredictionRow.model == grader)
+        .order_by(PredictionRow.id)
     )
-    return {
-        prediction.body_id: finding_of(prediction, geometry)
-        for prediction, geometry in session.execute(wanted)
-    }
+    found: dict[str, tuple[bool, PredictionRow, GeometryRow]] = {}
+    for prediction, geometry, points in session.execute(wanted):
+        as_now = geometry.points_lps_mm == points
+        if as_now or prediction.body_id not in found or not found[prediction.body_id][0]:
+            found[prediction.body_id] = (as_now, prediction, geometry)
+    return {body_id: finding_of(prediction, geometry) for body_id, (_, prediction, geometry) in found.items()}

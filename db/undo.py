@@ -74,8 +74,8 @@ def _move(session: Session, target: ActRow, reader: str, kind: ActKind, now: dat
     act = new_act(session, reader, kind, now, target)
     rows = session.scalars(select(ReadingRow).where(ReadingRow.act_id == target.id).order_by(ReadingRow.id))
     read = [_move_reading(session, row, act, reader, now) for row in rows.all()]
-    versions = select(GeometryRow).where(GeometryRow.act_id == target.id).order_by(GeometryRow.body_id)
-    edited = [_move_geometry(session, row, act, now) for row in session.scalars(versions).all()]
+    versions = session.scalars(select(GeometryRow).where(GeometryRow.act_id == target.id)).all()
+    edited = [_move_geometry(session, row, act, now) for row in sorted(versions, key=_what_it_was_about)]
     first = body_row(session, (*read, *edited)[0])
     record(session, now, reader, str(kind), first.id, {"act": target.id})
     return Undone(
@@ -119,6 +119,11 @@ _NOTHING_SAID = {
     "grade": None, "shape": None, "not_assessable": None, "other_deformity": None,
     "sure": True, "flag": False, "note": "", "bulk": False,
 }  # fmt: skip
+
+
+def _what_it_was_about(row: GeometryRow) -> tuple[bool, bool, int]:
+    """Sorts what one act did to bodies: one taken away or added goes before those that were renamed for its sake."""
+    return not row.removed, row.replaces is not None, row.level.rank
 
 
 def _move_geometry(session: Session, done: GeometryRow, act: ActRow, now: datetime) -> str:

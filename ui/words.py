@@ -83,7 +83,8 @@ MOVE_POINTS = "Drag a point to where it belongs; each drag is stored.  H or Esc:
 POINTS = ("upper edge, front", "upper edge, middle", "upper edge, back",
           "lower edge, front", "lower edge, middle", "lower edge, back")  # fmt: skip
 NOT_GRADED = "cut by the edge of the scan, or not a level that is graded"
-CUT = "Not graded: it is cut by the edge of the scan.  H: it is whole, place its points."
+CUT = "Cut by the edge of the scan."
+NOT_CUT = "Not graded.  H: it is whole, place its points."
 OTHER_LEVEL = "Not graded: T1 to L6 are.  O, L: change the names."
 UNSURE = "Delete: it is no vertebra · H: place its points · or grade it."
 SETTING_STORED = "✓ Stored"

@@ -101,6 +101,17 @@ def test_what_was_taken_away_meanwhile_takes_no_grade(store: Store) -> None:
         say(store, case, 0, ReadGrade.MILD, reader="M")
 
 
+def test_an_undo_goes_back_to_the_body_that_was_taken_away_not_to_those_renamed_for_it(store: Store) -> None:
+    series_id = screened_case(store)
+    bodies = store.case(series_id, "K").bodies
+    below = {bodies[2].body_id: replace(bodies[2].vertebra, level=Level.T12)}
+    seen = {body.body_id: 1 for body in bodies[1:]}
+    store.edit_bodies(series_id, BodyEdit(below, removed=(bodies[1].body_id,), seen=seen), "K")
+    undone = store.undo("K")
+    assert undone is not None and undone.body_id == bodies[1].body_id
+    assert undone.edited == {body.body_id for body in bodies[1:]}
+
+
 def test_an_edit_of_what_was_changed_meanwhile_is_refused_whole(store: Store) -> None:
     series_id = screened_case(store)
     seen = store.case(series_id, "K").bodies

@@ -234,3 +234,22 @@ def test_a_refusal_leaves_the_bodies_that_were_known(store: Store) -> None:
     refused = replace(screening([]), refusals=(Refusal("/cases", "the files are gone"),), seconds={})
     store.record_screening(series_id, refused)
     assert levels(store.case(series_id, "K")) == ["T11", "T12", "L1"]
+
+
+def test_what_was_said_of_the_points_as_they_are_now_goes_before_what_was_said_since(store: Store) -> None:
+    """A grade of moved points that came home after their undo hid what had been said before."""
+    series_id = screened_case(store)
+    body = store.case(series_id, "K").bodies[0]
+    moved = vertebra(Level.T11, 3.0)
+    version = move(store, body.body_id, moved, "K")
+    store.undo("K")
+    store.record_finding(body.body_id, version, finding(moved, 0.8))
+
+    def triage() -> float:
+        said = store.case(series_id, "K").findings[body.body_id].suggestion
+        assert said is not None
+        return said.triage_probability
+
+    assert triage() == pytest.approx(0.1)
+    store.redo("K")
+    assert triage() == pytest.approx(0.8)

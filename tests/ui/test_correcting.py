@@ -230,6 +230,23 @@ def test_a_moved_point_stays_in_its_own_slice(room: ReadingRoom) -> None:
     assert room.volume.indices_of(room.points_lps_mm[4]) == pytest.approx([own, 50.0, 60.0])
 
 
+def test_a_question_stands_while_the_models_answer_comes_in(room: ReadingRoom) -> None:
+    grading.ask_bulk(room)
+    room.read_findings()
+    grading.finish(room)
+    assert room.levels_to_go() == 0
+
+
+def test_after_a_body_that_is_none_the_one_below_it_is_next(room: ReadingRoom) -> None:
+    room.step_body(3)
+    correcting.remove_body(room)
+    assert (level(room), room.said.startswith("✓ Stored")) == ("T12", True)
+    assert room.case is not None and room.here == room.case.bodies[3].body_id
+    room.step_body(5)
+    correcting.remove_body(room)
+    assert room.here == room.case.bodies[-1].body_id
+
+
 @pytest.mark.parametrize("leave", ["body", "study", "key"])
 def test_a_tool_is_put_away_with_its_vertebra(room: ReadingRoom, leave: str) -> None:
     correcting.start_measuring(room)

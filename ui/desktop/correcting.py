@@ -52,9 +52,15 @@ def vouch(room: ReadingRoom) -> None:
 
 def remove_body(room: ReadingRoom) -> None:
     """Takes the vertebra here away: it is none. Its readings stay in the store, and come back with an undo."""
-    here, body = room.here, room.body()
-    if here is not None and body is not None:
-        _edit(room, lambda case: removed(case, here), f"{body.vertebra.level} is no vertebra")
+    case, body = room.case, room.body()
+    if case is None or body is None:
+        return
+    place = [other.body_id for other in case.bodies].index(body.body_id)
+    if _edit(room, lambda now: removed(now, body.body_id), f"{body.vertebra.level} is no vertebra"):
+        sentence, left = room.said, room.case.bodies if room.case is not None else ()
+        if left:
+            room.go_to(left[min(place, len(left) - 1)].body_id, keep_slice=True)
+            room.say(sentence, Tone.STORED)
 
 
 def start_adding(room: ReadingRoom) -> None:

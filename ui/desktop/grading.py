@@ -189,7 +189,7 @@ def _arrive(room: ReadingRoom, touched: Undone, what: str) -> None:
         room.reload()
     room.chooser = None
     shown = set() if room.case is None else {body.body_id for body in room.case.bodies}
-    if touched.body_id in shown and room.here not in touched.edited:
+    if touched.body_id in shown and not shown <= touched.edited:  # names of all: one stays where one is
         room.go_to(touched.body_id)
     room.load_rows()
     body = room.body()

@@ -192,14 +192,17 @@ class Overlay(QWidget):
             painter.drawText(QPointF(_MARGIN + texts.scale_px + 8, base + 4), texts.scale)
         painter.setFont(self._letters_font)
         sheet = QRect(_MARGIN, 6, wide - 2 * _MARGIN, high - 12)
+        ahead = QRect(
+            wide // 4, 6, wide // 2, high - 12
+        )  # in front of the spine, whose marks reach both ends
         sides = (
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-            Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter,
+            Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft,
             Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-            Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter,
+            Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft,
         )
-        for letter, side in zip(texts.letters, sides, strict=True):
-            painter.drawText(sheet, int(side), letter)
+        for letter, side, room in zip(texts.letters, sides, (sheet, ahead, sheet, ahead), strict=True):
+            painter.drawText(room, int(side), letter)
         painter.setFont(self._font)
 
 

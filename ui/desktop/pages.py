@@ -59,7 +59,7 @@ _MOUSE = (
     ("Right drag", "zoom (or Ctrl + wheel)"),
     ("Click", "go to that vertebra"),
 )
-_COLUMNS = (("Grade",), ("Correct", "Study"), ("Go",), ("View", "Model", "Help"))
+_COLUMNS = (("Grade", "Study"), ("Correct", "Go"), ("View", "Model", "Help"))
 
 
 class KeySheet(Page):
@@ -77,10 +77,10 @@ class KeySheet(Page):
                 acts = [("  or  ".join(act.keys), act.words) for act in ACTS if act.menu == menu and act.keys]
                 column.addLayout(_pairs(acts))
                 column.addSpacing(10)
-            if menus == _COLUMNS[2]:
+            if menus == _COLUMNS[1]:
                 column.addWidget(_quiet("Mouse"))
                 column.addLayout(_pairs(_MOUSE))
-            if menus == _COLUMNS[3]:
+            if menus == _COLUMNS[2]:
                 column.addWidget(_quiet("Genant's grades: loss of any height"))
                 column.addLayout(
                     _pairs([(sign, f"{meaning}: {loss}") for sign, loss, meaning in words.GENANT])

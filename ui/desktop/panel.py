@@ -80,7 +80,7 @@ def _why_not(case: Case, body: Body) -> str:
     if is_gradable(body.vertebra):
         return "\n".join([*asked, words.UNSURE]) if asked else ""
     if not body.vertebra.whole:
-        return "\n".join([*asked, words.CUT])
+        return "\n".join([*(asked or [words.CUT]), words.NOT_CUT])
     return words.OTHER_LEVEL
 
 

@@ -31,6 +31,7 @@ from ui.desktop.windows import Window
 from vfscreen.genant import ReadGrade, Shape
 
 WIDE_PX, NARROW_PX = 320, 284
+HIGH_CROP_PX, LOW_CROP_PX = 280, 160
 _GRADES = (
     ("grade-0", ReadGrade.NORMAL),
     ("grade-half", ReadGrade.BORDERLINE),
@@ -102,6 +103,7 @@ class PanelView(QWidget):
     def set_narrow(self, *, narrow: bool) -> None:
         """Takes less room on small screens."""
         self.setFixedWidth(NARROW_PX if narrow else WIDE_PX)
+        self._crop.setMaximumHeight(LOW_CROP_PX if narrow else HIGH_CROP_PX)
 
     # -- building
 
@@ -169,8 +171,8 @@ class PanelView(QWidget):
         for act_id, text in buttons:
             button = self._button(act_id, QPushButton(text), checkable=True)
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            button.setStyleSheet("padding: 4px 2px;")
-            row.addWidget(button, 1)
+            button.setStyleSheet("padding: 4px 1px;")
+            row.addWidget(button, len(text) + 4)
         self._column.addLayout(row)
 
     def _text(self, role: str) -> QLabel:

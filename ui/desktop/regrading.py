@@ -84,4 +84,4 @@ class Regrading:
             finding = Finding(body.vertebra, loss, suggestion)
             self._parts.store.record_finding(body.body_id, body.geometry_version, finding)
         if self._room.case is not None and self._room.case.series_id == series_id:
-            self._room.reload()
+            self._room.read_findings()

@@ -129,7 +129,7 @@ class RetrainPage(Page):
 
     def _build_curve(self) -> None:
         self._curve = pyqtgraph.PlotWidget(background=GROUND)
-        self._curve.setMinimumHeight(240)
+        self._curve.setMinimumHeight(150)
         self._curve.setMaximumHeight(340)
         self._curve.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._curve.setMouseEnabled(x=False, y=False)
@@ -144,7 +144,7 @@ class RetrainPage(Page):
             [], [], pen=None, symbol="o", symbolSize=3, symbolBrush=QUIET, symbolPen=None
         )
         self._line = self._curve.plot([], [], pen=pyqtgraph.mkPen(MARK, width=2))
-        self.column.addWidget(self._curve)
+        self.column.addWidget(self._curve, 1)
 
     def _build_result(self) -> None:
         self._verdict = QLabel()

@@ -236,6 +236,12 @@ class ReadingRoom:
             self.said = self._greeting()
         self.tell(Change.BODY | Change.STATE)
 
+    def read_findings(self) -> None:
+        """Reads again what the program says of the open study; a question that is asked stands."""
+        if self.case is not None:
+            self._take_case(self.store.case(self.case.series_id, self.reader, self._grader()))
+            self.tell(Change.BODY)
+
     def measure_against(self, reference: Reference, table: ReferenceTable) -> None:
         """Measures losses against this convention and table from now on."""
         self._reference = (reference, table)

@@ -48,7 +48,9 @@ class SettingsPage(Page):
         grid = QGridLayout()
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(12)
-        grid.setColumnStretch(2, 1)
+        grid.setColumnMinimumWidth(0, 170)
+        grid.setColumnMinimumWidth(2, _WORDS_PX)
+        grid.setColumnStretch(3, 1)
         for place, row in enumerate(setting_rows()):
             self._add_row(grid, place, row)
         self.column.addLayout(grid)
@@ -72,8 +74,9 @@ class SettingsPage(Page):
         set_role(meaning, "quiet")
         for label in (meaning, said):
             label.setWordWrap(True)
-            label.setMaximumWidth(_WORDS_PX)
+            label.setFixedWidth(_WORDS_PX)
             column.addWidget(label)
+        column.addStretch(1)
         grid.addLayout(column, place, 2)
 
     def _control(self, row: SettingRow) -> QWidget:
@@ -108,6 +111,8 @@ class SettingsPage(Page):
         line = QHBoxLayout(frame)
         line.setContentsMargins(0, 0, 0, 0)
         field = TextField()
+        if row.name == "reader":
+            field.setPlaceholderText(Settings().who_reads())
         self.fields[row.name] = field
         field.done.connect(lambda text: self._typed(row, text))
         field.editingFinished.connect(lambda: self._typed(row, field.text()))
