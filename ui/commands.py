@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +85,9 @@ MaskNumbers = Annotated[MaskKind, typer.Option(help="How the numbers in a mask's
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command that the arguments name and returns its exit code: 1 or 3 for a named failure."""
+
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
 
     def work() -> int:
         try:

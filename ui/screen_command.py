@@ -101,7 +101,7 @@ class JsonLines:
             print(line, end="", flush=True)
             return
         self._lines += line
-        write_durably(Path(self._target), self._lines.encode())
+        write_durably(Path(self._target), self._lines.encode(errors="backslashreplace"))
 
 
 def print_screening(screening: Screening) -> None:

@@ -105,6 +105,8 @@ def read_card(weights: Path) -> ModelCard:
     try:
         return card_from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
+        if not weights.exists():
+            raise WeightsDamaged("there is no such model file", str(weights), "check the path") from error
         raise WeightsDamaged("a model has no readable card", str(path), _REINSTALL) from error
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsDamaged(f"a model's card is damaged ({error})", str(path), _REINSTALL) from error

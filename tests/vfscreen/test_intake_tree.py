@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import numpy as np
 import pytest
 
 from tests.dicom_writer import Writing, cut, small_ct, write_series
+from vfscreen.errors import UnreadableFile
 from vfscreen.findings import Refusal
-from vfscreen.intake import LoadedSeries, Pseudonyms, judge
+from vfscreen.intake import LoadedSeries, Pseudonyms, judge, read_study
 from vfscreen.volume import Volume
 
 KEY = b"k" * 32
@@ -91,6 +94,17 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path):
     assert list(judge([tmp_path / "gone"], None, silent)) == [
         Refusal(str(tmp_path / "gone"), "there is no such file or folder")
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes any bytes for a name")
+def test_a_name_in_another_encoding_is_refused_before_the_store_fails_on_it(ct: Volume, tmp_path: Path):
+    old = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcller"))
+    write_series(old, ct)
+    taken, refused = split(judge([tmp_path], None, silent))
+    assert taken == []
+    assert set(refused.values()) == {"its name is no text in this system's encoding (rename it)"}
+    with pytest.raises(UnreadableFile, match="rename it"):
+        read_study(old)
 
 
 def test_the_next_series_is_read_only_when_it_is_asked_for(ct: Volume, tmp_path: Path):

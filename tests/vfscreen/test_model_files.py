@@ -100,8 +100,11 @@ def test_missing_weights_missing_cards_and_other_kinds_are_refused(tmp_path: Pat
     weights.unlink()
     with pytest.raises(WeightsDamaged, match="cannot be read"):
         checked(weights)
-    with pytest.raises(WeightsDamaged, match="no readable card"):
+    with pytest.raises(WeightsDamaged, match="there is no such model file"):
         checked(tmp_path / "nothing.safetensors")
+    (tmp_path / "bare.safetensors").write_bytes(b"weights")
+    with pytest.raises(WeightsDamaged, match="no readable card"):
+        checked(tmp_path / "bare.safetensors")
 
 
 def test_a_model_id_is_a_file_name_and_no_path() -> None:

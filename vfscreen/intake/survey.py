@@ -20,6 +20,7 @@ _PREAMBLE = 128
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 """Files without the preamble of PS3.10 begin with an element of group 0002 or 0008."""
 
+_NO_TEXT = "its name is no text in this system's encoding (rename it)"
 _STEP_FILES = 50
 _FEW = 3
 
@@ -67,7 +68,7 @@ def survey(paths: Sequence[Path], progress: Progress) -> Survey:
     for number, path in enumerate(files):
         if number % _STEP_FILES == 0:
             progress("looking at files", number / len(files))
-        if kind_of(path) is not None:
+        if kind_of(path) is not None and _is_text(path):
             volumes.append(path)
         elif path.name.lower().endswith(_PIXELS_OF_A_HEADER) and path.parent in headers_of_volumes:
             continue
@@ -109,6 +110,8 @@ def _walk(path: Path, unusable: list[Unusable]) -> Iterator[Path]:
 
 def why_missing(path: Path) -> str:
     """Returns why there is nothing to look at under a path; empty if there is something."""
+    if not _is_text(path):
+        return _NO_TEXT
     try:
         path.stat()
     except (
@@ -122,7 +125,19 @@ def why_missing(path: Path) -> str:
     return ""
 
 
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except (
+        UnicodeEncodeError
+    ):  # bytes of another encoding, as on discs written long ago: no store could keep it
+        return False
+    return True
+
+
 def _look_at(path: Path) -> list[SliceHeader] | Unusable:
+    if not _is_text(path):
+        return Unusable(path, _NO_TEXT)
     try:
         size = path.stat().st_size
         if size == 0:
