@@ -171,6 +171,11 @@ def refused(refusal: Refusal) -> str:
     return f"{sentence(refusal.reason)} {sentence(refusal.todo)}".strip()
 
 
+def refused_at(refusal: Refusal) -> str:
+    """Says where the program placed nothing, why, and how to place it."""
+    return f"{sentence(refusal.where).rstrip('.')}: {refusal.reason}.  I: add it by a click."
+
+
 def flag(words: str) -> str:
     """Shows a flag of a body."""
     return f"▲ {words}"

@@ -110,10 +110,21 @@ def answer_of(reading: Reading | None) -> Answer:
 
 
 def refusals_of(case: Case, body: Body) -> tuple[Refusal, ...]:
-    """Returns what the program refused at this body, by the name that it gave it, and the gaps beside it."""
+    """Returns what the program refused at this body, by the name that it gave it."""
+    named = _named_then(case, body)
+    return tuple(refusal for refusal in case.refusals if refusal.where == named)
+
+
+def refusals_elsewhere(case: Case) -> tuple[Refusal, ...]:
+    """Returns what the program refused at no body that is shown: a gap, a stretch, the whole series."""
+    named = {_named_then(case, body) for body in case.bodies}
+    return tuple(refusal for refusal in case.refusals if refusal.where not in named)
+
+
+def _named_then(case: Case, body: Body) -> str:
+    """Returns the name by which a screening spoke of a body, whatever it is called now."""
     found = case.findings.get(body.body_id)
-    named = str(body.vertebra.level if found is None else found.vertebra.level)
-    return tuple(refusal for refusal in case.refusals if named in refusal.where.split())
+    return str(body.vertebra.level if found is None else found.vertebra.level)
 
 
 def gradable_bodies(case: Case) -> tuple[Body, ...]:

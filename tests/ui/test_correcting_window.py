@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,13 +11,15 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from tests.ui.department import LEVELS
+from tests.ui.department import LEVELS, models_in_use, screening
 from tests.ui.test_room import level
 from tests.ui.windows import PATIENCE_MS, Wait, canvas_of, delete, open_window, press
+from ui import words
 from ui.composition import House
+from ui.desktop.panel import panel_of
 from ui.desktop.room import Tool
 from ui.desktop.window import MainWindow
-from vfscreen.findings import PLACED_BY_HAND, Mode
+from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Refusal
 
 K = Qt.Key
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -104,6 +107,29 @@ def test_a_point_dragged_in_the_picture_is_stored_when_it_is_let_go_and_the_mode
     wait(lambda: "no suggestion" not in window.panel.model)
     press(window, K.Key_Escape)
     assert (window.room.tool, canvas_of(window).overlay.handles) == (None, ())
+
+
+def test_the_picture_says_what_the_program_asks_and_the_panel_why_a_body_is_not_graded(
+    window: MainWindow, house: House
+) -> None:
+    room = window.room
+    assert room.case is not None
+    found = screening(models_in_use(house))
+    cut = replace(found.findings[0].vertebra, whole=False, points=None, axes=None, heights=None)
+    refused = (
+        Refusal("T9", "cut by the edge of the scan"),
+        Refusal("between T11 and T12", "a body must lie here but could not be placed"),
+    )
+    again = replace(
+        found, findings=(Finding(cut), *found.findings[1:]), refusals=refused, seconds={"read": 1}
+    )
+    house.store.record_screening(room.case.series_id, again)
+    room.reload()
+    room.go_to(room.case.bodies[0].body_id)
+    assert panel_of(room).why_not == f"Cut by the edge of the scan.\n{words.NOT_CUT}"
+    assert canvas_of(window).overlay.texts.notice.startswith(
+        "▲ Between T11 and T12: a body must lie here but could not be placed.  I: add it by a click."
+    )
 
 
 def test_six_clicks_measure_before_any_opinion(window: MainWindow) -> None:

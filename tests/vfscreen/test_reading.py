@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from vfscreen.anatomy import ASSESSED, Level, consecutive
 from vfscreen.cases import Body, Case, GeometrySource
 from vfscreen.findings import (
+    Finding,
     Mode,
     NotAssessable,
     OtherDeformity,
     Phase,
     Reading,
+    Refusal,
     SeriesFacts,
     Vertebra,
 )  # fmt: skip
@@ -37,6 +39,8 @@ from vfscreen.reading import (
     new_reading,
     next_ungraded,
     phase_now,
+    refusals_elsewhere,
+    refusals_of,
     sign_of,
     ungraded_bodies,
 )  # fmt: skip
@@ -234,3 +238,22 @@ def test_an_answer_can_be_said_again(answer: Answer) -> None:
     reading = said(spine(Level.L1, 1), Level.L1, answer).readings["L1"]
     assert answer_of(reading) == answer
     assert is_withdrawn(reading) == (answer == replace(Answer(), sure=answer.sure))
+
+
+def test_a_refusal_belongs_to_the_body_that_had_its_name_at_the_screening() -> None:
+    case = spine(Level.T12, 2)
+    first = case.bodies[0]
+    refused = (
+        Refusal("T12", "cut by the edge of the scan"),
+        Refusal("between T12 and L1", "a body must lie here"),
+    )
+    renamed = replace(first, vertebra=replace(first.vertebra, level=Level.T11))
+    case = replace(
+        case,
+        bodies=(renamed, case.bodies[1]),
+        findings={first.body_id: Finding(first.vertebra)},
+        refusals=refused,
+    )
+    assert refusals_of(case, renamed) == refused[:1]
+    assert refusals_of(case, case.bodies[1]) == ()
+    assert refusals_elsewhere(case) == refused[1:]

@@ -165,7 +165,7 @@ class Canvas(QWidget):
         return nearest if nearest is not None and gaps[nearest] <= _REACH_PX else None
 
     def notice(self, words: str) -> None:
-        """Writes a line under the window text; empty takes it away."""
+        """Writes lines under the window text; empty takes them away."""
         self._notice = words
         self._lay_out()
 

@@ -179,8 +179,8 @@ class Overlay(QWidget):
         texts, wide, high = self._texts, self.width(), self.height()
         painter.setPen(QColor(TEXT))
         painter.drawText(QPointF(_MARGIN, _MARGIN + TEXT_PX), texts.window)
-        if texts.notice:
-            painter.drawText(QPointF(_MARGIN, _MARGIN + 2.6 * TEXT_PX), texts.notice)
+        for place, line in enumerate(texts.notice.splitlines()):
+            painter.drawText(QPointF(_MARGIN, _MARGIN + (2.6 + 1.4 * place) * TEXT_PX), line)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
         painter.drawText(QRect(0, 0, wide - _MARGIN, high - _MARGIN), int(right), self._place)
         if texts.scale_px > 0:

@@ -16,6 +16,7 @@ from ui.desktop.canvas_loading import CanvasLoader
 from ui.desktop.marks import marks_of
 from ui.desktop.room import Change, ReadingRoom
 from vfscreen.cases import Case
+from vfscreen.reading import refusals_elsewhere
 from vfscreen.volume import Volume
 
 if TYPE_CHECKING:
@@ -200,10 +201,13 @@ def _spine_box(case: Case, volume: Volume) -> Box | None:
 
 
 def _notice(case: Case) -> str:
+    """Returns what must be known of the whole study, in lines: what the program asks, then what it warns of."""
     if not case.bodies:
-        return "  ".join(words.refused(refusal) for refusal in case.refusals) or words.NO_BODIES
-    if not case.warnings:
-        return ""
-    first = case.warnings[0]
-    more = len(case.warnings) - 1
-    return f"▲ {first[0].upper()}{first[1:]}" + (f"  (+{more} more, see the worklist)" if more else "")
+        return "\n".join(words.refused(refusal) for refusal in case.refusals) or words.NO_BODIES
+    said = [words.refused_at(refusal) for refusal in refusals_elsewhere(case)]
+    if case.warnings:
+        more = len(case.warnings) - 1
+        said.append(
+            words.sentence(case.warnings[0]) + (f"  (+{more} more, see the worklist)" if more else "")
+        )
+    return "\n".join(f"▲ {line}" for line in said)
