@@ -1,9 +1,11 @@
 """The engine: a child process that loads the models once and answers requests, one at a time.
 
 Lines in: {"id", "verb", "path", "files", "facts", "localiser", "grader", "bodies_from", "vertebrae", "threads"}; the
-verb is screen, grade, embed or cancel; files come with the facts they had when they were taken in; a model that is null
-is the bundled one; `bodies_from` names a mask in the localiser's place; no threads are as many as the engine thinks
-right. A screening measures against "reference", with the table of "reference_file" (null: our own).
+verb is screen, grade, embed, explain or cancel; files come with the facts they had when they were taken in; a model
+that is null is the bundled one; `bodies_from` names a mask in the localiser's place; no threads are as many as the
+engine thinks right. A screening measures against "reference", with the table of "reference_file" (null: our own). So
+does an explanation, of the vertebra at "place"; it is written to the file "keep", for pictures do not go through the
+pipe.
 Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
 """
 
@@ -20,14 +22,16 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from models.child import Json, Pipe, claim_pipe, end_at_once, failure_of
-from models.grader import load_grader
+from models.explain.explain import explain
+from models.grader.suggest import CompactGrader, load_grader
 from models.localiser import load_localiser
 from models.localiser.from_mask import load_mask
+from vfscreen.explanations import write_explanation
 from vfscreen.findings import Suggestion
 from vfscreen.genant import Reference
 from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.intake.study import read_files
-from vfscreen.ports import Grader, Localiser, Progress
+from vfscreen.ports import Localiser, Progress
 from vfscreen.reference_file import ReferenceChoice
 from vfscreen.screening import screen_series
 from vfscreen.wire import (
@@ -71,7 +75,7 @@ class Engine:
     """What stays loaded between requests: one localiser, one grader, one series."""
 
     localiser: LastUsed[Localiser] = field(default_factory=LastUsed)
-    grader: LastUsed[Grader] = field(default_factory=LastUsed)
+    grader: LastUsed[CompactGrader] = field(default_factory=LastUsed)
     series: LastUsed[LoadedSeries] = field(default_factory=LastUsed)
 
     def answer(self, request: Json, progress: Progress) -> Any:
@@ -82,6 +86,8 @@ class Engine:
         """
         if request["verb"] == "screen":
             return self._screen(request, progress)
+        if request["verb"] == "explain":
+            return self._explain(request, progress)
         suggestions = self._grade(request, progress)
         if request["verb"] == "grade":
             return [entry and suggestion_to_wire(entry) for entry in suggestions]
@@ -90,7 +96,7 @@ class Engine:
         raise ValueError(f"no verb {request['verb']!r}")
 
     def _screen(self, request: Json, progress: Progress) -> Json:
-        choice = ReferenceChoice(Reference(request["reference"]), _chosen(request["reference_file"]))
+        choice = _against(request)
         table = choice.table()
         progress("reading", 0.0)
         started = perf_counter()
@@ -119,6 +125,23 @@ class Engine:
         progress("grading", 0.5)
         return grader.grade(loaded.volume, bodies)
 
+    def _explain(self, request: Json, progress: Progress) -> Json:
+        bodies = [vertebra_from_wire(entry) for entry in request["vertebrae"]]
+        choice = _against(request)
+        table = choice.table()
+        progress("reading", 0.0)
+        explanation = explain(
+            self._load_grader(request),
+            self._load(request).volume,
+            bodies,
+            request["place"],
+            lambda doing, share: progress(doing, 0.3 + 0.7 * share),
+            reference=choice.convention,
+            table=table,
+        )
+        write_explanation(Path(request["keep"]), explanation)
+        return {"file": request["keep"]}
+
     def _load_localiser(self, request: Json, loaded: LoadedSeries, progress: Progress) -> Localiser:
         choice = bodies_from_from_wire(request["bodies_from"])
         if choice is not None:
@@ -126,7 +149,7 @@ class Engine:
         weights = _chosen(request["localiser"])
         return self.localiser.get(_key(weights), lambda: load_localiser(weights))
 
-    def _load_grader(self, request: Json) -> Grader:
+    def _load_grader(self, request: Json) -> CompactGrader:
         weights = _chosen(request["grader"])
         return self.grader.get(_key(weights), lambda: load_grader(weights))
 
@@ -138,6 +161,10 @@ class Engine:
             return self.series.get(key, lambda: read_study(path))
         facts = facts_from_wire(request["facts"])
         return self.series.get(key, lambda: read_files(files, facts))
+
+
+def _against(request: Json) -> ReferenceChoice:
+    return ReferenceChoice(Reference(request["reference"]), _chosen(request["reference_file"]))
 
 
 def _chosen(path: str | None) -> Path | None:

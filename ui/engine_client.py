@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ui.child_process import ChildProcess, Json, own_command
-from vfscreen.errors import EngineDied
+from vfscreen.errors import EngineDied, KnownError, NoSuchThing
+from vfscreen.explanations import Explanation, ExplanationShelf
 from vfscreen.findings import Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.masks import BodiesFrom
 from vfscreen.ports import Progress
@@ -91,6 +92,11 @@ class EngineClient:
         self._child: ChildProcess | None = None
         self._closed = False
 
+    @property
+    def reference(self) -> ReferenceChoice:
+        """What losses are measured against."""
+        return self._reference
+
     def measure_against(self, reference: ReferenceChoice) -> None:
         """Has losses measured against this from the next request on."""
         self._reference = reference
@@ -115,8 +121,7 @@ class EngineClient:
             **_source(path, files, facts),
             **_models(models),
             "bodies_from": bodies_from_to_wire(bodies_from),
-            "reference": str(self._reference.convention),
-            "reference_file": None if self._reference.file is None else str(self._reference.file),
+            **_against(self._reference),
         }
         return self._ask(message, screening_from_wire, on_progress, urgent)
 
@@ -156,6 +161,35 @@ class EngineClient:
             "vertebrae": [vertebra_to_wire(body) for body in vertebrae],
         }
         return self._ask(message, _embeddings, _silent, urgent=False)
+
+    def explain(
+        self,
+        path: Path,
+        vertebrae: Sequence[Vertebra],
+        place: int,
+        keep: Path,
+        *,
+        files: Sequence[Path] = (),
+        facts: SeriesFacts | None = None,
+        models: ModelChoice = BUNDLED,
+        on_progress: Progress = _silent,
+        urgent: bool = True,
+    ) -> Future[Explanation]:
+        """Explains what the grader says of the body at `place` among those of its case, and keeps it in a file.
+
+        `keep` comes from `vfscreen.explanations.ExplanationShelf`, which is asked first. A body without points raises
+        `NoSuchThing`.
+        """
+        message = {
+            "verb": "explain",
+            **_source(path, files, facts),
+            **_models(models),
+            "vertebrae": [vertebra_to_wire(body) for body in vertebrae],
+            "place": place,
+            "keep": str(keep),
+            **_against(self._reference),
+        }
+        return self._ask(message, _explanation, on_progress, urgent)
 
     def cancel(self, future: Future[Any]) -> None:
         """Takes a request back: its future raises `Cancelled` at once.
@@ -253,7 +287,10 @@ class EngineClient:
 def _answer(request: _Request, message: Json) -> Any:
     """Reads the last message of a request: its result, or the exception that it ends with."""
     if "result" in message:
-        return request.read(message["result"])
+        try:
+            return request.read(message["result"])
+        except KnownError as error:
+            return error
     if "error" in message:
         return error_from_wire(message["error"])
     return EngineBug(message["bug"]) if "bug" in message else Cancelled()
@@ -295,8 +332,23 @@ def _models(models: ModelChoice) -> Json:
     }
 
 
+def _against(reference: ReferenceChoice) -> Json:
+    return {
+        "reference": str(reference.convention),
+        "reference_file": None if reference.file is None else str(reference.file),
+    }
+
+
 def _suggestions(content: list[Json | None]) -> list[Suggestion | None]:
     return [None if entry is None else suggestion_from_wire(entry) for entry in content]
+
+
+def _explanation(content: Json) -> Explanation:
+    path = Path(content["file"])
+    found = ExplanationShelf(path.parent).open(path)
+    if found is None:
+        raise NoSuchThing("the explanation was cleared away before it was read", str(path), "ask again")
+    return found
 
 
 def _embeddings(content: list[list[float] | None]) -> list[NDArray[np.float32] | None]:

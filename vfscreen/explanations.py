@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from vfscreen.durable import write_durably
 from vfscreen.findings import Suggestion, Vertebra
 from vfscreen.genant import SixPoints, axes_of
+from vfscreen.reference_file import ReferenceChoice
 from vfscreen.wire import suggestion_from_wire, suggestion_to_wire, vertebra_to_wire
 
 Float = NDArray[np.float64]
@@ -166,9 +167,22 @@ class ExplanationShelf:
     folder: Path
     kept_at_most: int = KEPT_AT_MOST
 
-    def path(self, model_sha256: str, series_id: str, bodies: Sequence[Vertebra], place: int) -> Path:
-        """Returns where the explanation of the body at `place` belongs; its neighbours are part of the key."""
-        told = [FORMAT, model_sha256, series_id, place, [vertebra_to_wire(body) for body in bodies]]
+    def path(
+        self,
+        model_sha256: str,
+        series_id: str,
+        bodies: Sequence[Vertebra],
+        place: int,
+        against: ReferenceChoice,
+    ) -> Path:
+        """Returns where the explanation of the body at `place` belongs; its neighbours are part of the key.
+
+        Raises:
+            ReferenceWrong: the table that losses are measured against cannot be read.
+        """
+        measured = [str(against.convention), against.table().name]
+        spine = [vertebra_to_wire(body) for body in bodies]
+        told = [FORMAT, model_sha256, series_id, place, measured, spine]
         key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         return self.folder / f"{key[:40]}.npz"
 

@@ -28,6 +28,7 @@ from vfscreen.explanations import Explanation, Sheet, Unbroken
 from vfscreen.findings import TOO_THICK, Suggestion, Vertebra
 from vfscreen.genant import Axes, Reference, SixPoints, axes_of
 from vfscreen.ports import Progress
+from vfscreen.reference import EXPECTED, ReferenceTable
 from vfscreen.spine_morphometry import missing_mm
 from vfscreen.volume import Volume, plane_points, sample
 
@@ -45,8 +46,10 @@ def explain(
     volume: Volume,
     bodies: Sequence[Vertebra],
     place: int,
-    reference: Reference,
     progress: Progress,
+    *,
+    reference: Reference = Reference.EXPECTED_BY_LEVEL,
+    table: ReferenceTable = EXPECTED,
 ) -> Explanation:
     """Explains what the grader says of the body at `place`.
 
@@ -66,7 +69,7 @@ def explain(
     progress("undoing the loss", 0.0)
     group = body, *neighbours_of(body, bodies)
     crop = cut_crop(volume, *group)
-    missing = missing_mm(bodies, place, reference)
+    missing = missing_mm(bodies, place, reference, table)
     unbroken, why_not = None, NO_HEIGHTS if missing is None else NOTHING_MISSING
     if missing is not None and max(missing) > 0:
         found = restored(body.points, missing, _points(group[1]), _points(group[2]))

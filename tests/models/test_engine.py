@@ -17,6 +17,7 @@ import pytest
 
 from tests.demo_bodies import cut_round_bodies, demo_bodies, facts_of_file, write_nifti
 from tests.small_models import write_small_grader
+from vfscreen.explanations import read_explanation
 from vfscreen.findings import screening_to_json
 from vfscreen.volume import Volume
 from vfscreen.wire import facts_to_wire, screening_from_wire, suggestion_from_wire, vertebra_to_wire
@@ -147,6 +148,49 @@ def test_a_bug_of_ours_is_reported_without_what_the_files_say(
     said = ask(running, request(31, "grade", ct, grader=str(grader), vertebrae=[secret]))[-1]["bug"]
     assert said.startswith("ValueError") and "wire.py" in said
     assert "MUELLER" not in said and str(ct) not in said
+
+
+def test_an_explanation_is_written_to_the_file_that_was_named(
+    running: subprocess.Popen[str], ct: Path, grader: Path, tmp_path: Path
+) -> None:
+    bodies = [vertebra_to_wire(body) for body in demo_bodies()]
+    asked = {
+        "vertebrae": bodies,
+        "grader": str(grader),
+        "reference": "expected_by_level",
+        "reference_file": None,
+    }
+    keep = tmp_path / "explanations" / "one.npz"
+    *progress, answer = ask(running, request(35, "explain", ct, place=3, keep=str(keep), **asked))
+    assert answer == {"id": 35, "result": {"file": str(keep)}}
+    shares = [said["progress"]["share"] for said in progress]
+    assert shares == sorted(shares) and len(shares) > 5
+    (graded, *_) = ask(running, request(36, "grade", ct, **asked))[-1]["result"][3:]
+    explanation = read_explanation(keep)
+    np.testing.assert_allclose(
+        explanation.suggestion.probabilities, suggestion_from_wire(graded).probabilities, atol=1e-3
+    )
+    assert explanation.unbroken is not None and explanation.unbroken.missing_mm[0] > 0
+
+
+def test_what_cannot_be_explained_or_written_is_refused_by_name(
+    running: subprocess.Popen[str], ct: Path, grader: Path, tmp_path: Path
+) -> None:
+    bodies = [vertebra_to_wire(body) for body in demo_bodies()]
+    bodies[0]["points_lps_mm"] = None
+    asked = {
+        "vertebrae": bodies,
+        "grader": str(grader),
+        "reference": "expected_by_level",
+        "reference_file": None,
+    }
+    keep = tmp_path / "one.npz"
+    error = ask(running, request(37, "explain", ct, place=0, keep=str(keep), **asked))[-1]["error"]
+    assert error["kind"] == "NoSuchThing" and error["where"] == "T9" and not keep.exists()
+    (tmp_path / "file").write_bytes(b"")
+    nowhere = tmp_path / "file" / "one.npz"
+    error = ask(running, request(38, "explain", ct, place=3, keep=str(nowhere), **asked))[-1]["error"]
+    assert error["kind"] == "NotWritable"
 
 
 def test_a_request_that_was_taken_back_ends_as_cancelled(

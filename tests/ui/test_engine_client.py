@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from tests.demo_bodies import cut_round_bodies, demo_bodies, facts_of_file, writ
 from tests.small_models import write_small_grader
 from ui.child_process import own_command
 from ui.engine_client import Cancelled, EngineBug, EngineClient, ModelChoice
-from vfscreen.errors import EngineDied, UnreadableFile, WeightsDamaged
+from vfscreen.errors import EngineDied, NoSuchThing, UnreadableFile, WeightsDamaged
+from vfscreen.explanations import ExplanationShelf
 from vfscreen.volume import Volume
 
 SECONDS = 60
@@ -76,6 +78,26 @@ def test_bodies_are_graded_by_an_engine_that_was_started_on_need(
     assert client.pid == started, "the same engine answers again"
 
 
+def test_an_explanation_arrives_and_stays_on_its_shelf(
+    client: EngineClient, ct: Path, models: ModelChoice, tmp_path: Path
+) -> None:
+    shelf, bodies = ExplanationShelf(tmp_path), demo_bodies()
+    keep = shelf.path("sha256", "series", bodies, 3, client.reference)
+    told: list[str] = []
+    asked = client.explain(
+        ct,
+        bodies,
+        3,
+        keep,
+        models=models,
+        on_progress=lambda doing, _share: told.append(doing),
+    )
+    explanation = answer_of(asked)
+    assert explanation.suggestion.model == "grader-small" and "looking where the answer hangs" in told
+    kept = shelf.open(keep)
+    assert kept is not None and (kept.saliency.values == explanation.saliency.values).all()
+
+
 def test_refusals_arrive_as_what_they_are(
     client: EngineClient, ct: Path, models: ModelChoice, tmp_path: Path
 ) -> None:
@@ -85,6 +107,10 @@ def test_refusals_arrive_as_what_they_are(
     weights.write_bytes(b"evil")
     with pytest.raises(WeightsDamaged):
         answer_of(client.grade(ct, demo_bodies(), models=ModelChoice(grader=weights)))
+    bodies = [replace(demo_bodies()[0], points=None)]
+    keep = tmp_path / "one.npz"
+    with pytest.raises(NoSuchThing, match="nothing to explain"):
+        answer_of(client.explain(ct, bodies, 0, keep, models=models))
     assert answer_of(client.grade(ct, [], models=models)) == [], "the engine lives on"
 
 

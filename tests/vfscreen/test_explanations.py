@@ -10,58 +10,20 @@ import numpy as np
 import pytest
 
 from tests.demo_bodies import demo_bodies
+from tests.made_explanations import AXES, POINTS, affine, explanation
 from vfscreen.errors import NotWritable
 from vfscreen.explanations import (
     Across,
     Along,
-    Explanation,
     ExplanationShelf,
     Sheet,
-    Unbroken,
     peak_of,
     read_explanation,
     where,
     write_explanation,
 )  # fmt: skip
-from vfscreen.findings import Suggestion
-from vfscreen.genant import Grade, SixPoints
-
-BODY = demo_bodies()[3]
-assert BODY.points is not None and BODY.axes is not None
-POINTS, AXES = BODY.points, BODY.axes
-
-
-def affine(step_mm: float) -> np.ndarray:
-    made = np.eye(4)
-    made[:3, 0], made[:3, 1], made[:3, 2] = -step_mm * AXES.superior, step_mm * AXES.posterior, AXES.left
-    made[:3, 3] = AXES.origin + 48.0 * AXES.superior - 26.0 * AXES.posterior
-    return made
-
-
-def suggestion(grade: Grade) -> Suggestion:
-    probabilities = tuple(0.7 if one is grade else 0.1 for one in Grade)
-    embedding = np.eye(128, dtype=np.float32)[int(grade)]
-    return Suggestion("grader-1", probabilities, (grade,), embedding)  # type: ignore[arg-type] (four of them)
-
-
-def explanation(*, unbroken: bool = True) -> Explanation:
-    rng = np.random.default_rng(1)
-    real = Sheet(rng.integers(-1000, 1500, (192, 128)).astype(np.int16), affine(0.5))
-    other = Unbroken(
-        Sheet(real.values[::-1].copy(), real.affine),
-        SixPoints.from_array(POINTS.array() + 1.0),
-        (8.0, 4.0, 0.0),
-        (6.8, 3.4, 0.0),
-        suggestion(Grade.NORMAL),
-        5.0,
-        1.5,
-        7.0,
-    )
-    saliency = Sheet(rng.normal(0, 0.1, (96, 64)).astype(np.float32), affine(1.0))
-    reason = "" if unbroken else "It lacks no height."
-    return Explanation(
-        suggestion(Grade.MODERATE), POINTS, real, saliency, other if unbroken else None, reason
-    )
+from vfscreen.genant import Grade, Reference, SixPoints
+from vfscreen.reference_file import USUAL, ReferenceChoice
 
 
 @pytest.mark.parametrize("unbroken", [True, False])
@@ -95,23 +57,23 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_whatever_it_depends_on_is_in_the_key(tmp_path: Path) -> None:
     shelf = ExplanationShelf(tmp_path)
     bodies = demo_bodies()
-    first = shelf.path("sha", "series", bodies, 3)
-    assert shelf.path("sha", "series", demo_bodies(), 3) == first
-    assert BODY.points is not None
+    first = shelf.path("sha", "series", bodies, 3, USUAL)
+    assert shelf.path("sha", "series", demo_bodies(), 3, USUAL) == first
     moved = replace(bodies[2], points=SixPoints.from_array(POINTS.array() + 0.1))
     others = [
-        shelf.path("other", "series", bodies, 3),
-        shelf.path("sha", "other", bodies, 3),
-        shelf.path("sha", "series", bodies, 4),
-        shelf.path("sha", "series", [*bodies[:2], moved, *bodies[3:]], 3),
+        shelf.path("other", "series", bodies, 3, USUAL),
+        shelf.path("sha", "other", bodies, 3, USUAL),
+        shelf.path("sha", "series", bodies, 4, USUAL),
+        shelf.path("sha", "series", [*bodies[:2], moved, *bodies[3:]], 3, USUAL),
     ]
-    assert len({first, *others}) == 5
+    others.append(shelf.path("sha", "series", bodies, 3, ReferenceChoice(Reference.NEIGHBOURS)))
+    assert len({first, *others}) == 6
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None])
 def test_what_is_not_there_or_damaged_is_made_again(tmp_path: Path, content: bytes | None) -> None:
     shelf = ExplanationShelf(tmp_path)
-    path = shelf.path("sha", "series", demo_bodies(), 3)
+    path = shelf.path("sha", "series", demo_bodies(), 3, USUAL)
     assert shelf.open(path) is None
     write_explanation(path, explanation())
     assert shelf.open(path) is not None

@@ -18,6 +18,7 @@ HERE = "#2F4A5C"
 STORED = "#009E73"
 FAILURE = "#D55E00"
 MARK = "#56B4E9"
+FOR, AGAINST = "#E69F00", "#56B4E9"
 
 GRADES: dict[ReadGrade, str] = {
     ReadGrade.NORMAL: "#BBBBBB",
