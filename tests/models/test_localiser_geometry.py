@@ -17,7 +17,6 @@ from models.localiser.half_level import half_levels
 from models.localiser.spine_line import spine_line
 from models.localiser.straighten import STACK_COLUMNS, STACK_FRONT_MM, STACK_LEFT_MM, STACK_MM, sagittal_stack
 from models.localiser.tube_net import STEP_MM
-from vfscreen.masks.bodies import bodies_of_mask
 from vfscreen.volume import Volume
 
 
@@ -156,14 +155,3 @@ def test_frames_follow_the_bend_and_turn_to_the_points() -> None:
     turn = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
     upright = realigned(frames_of(np.zeros((1, 3))), (box @ turn.T)[None])
     assert upright.superior[0] @ turn[:, 2] > np.cos(np.deg2rad(0.5))
-
-
-def test_a_mask_of_a_whole_vertebra_is_reduced_to_its_body() -> None:
-    x, y, z = np.mgrid[-30:31, -30:61, -20:21]
-    body = (np.hypot(x, y * 1.2) < 20) & (np.abs(z) < 13)
-    pedicles = (np.abs(np.abs(x) - 13) < 4) & (y > 0) & (y < 30) & (np.abs(z) < 5)
-    spinous = (np.abs(x) < 4) & (y > 30) & (np.abs(z) < 8)
-    labels = Volume(np.ascontiguousarray((20 * (body | pedicles | spinous)).astype(np.int16)), np.eye(4))
-    (found,) = bodies_of_mask(labels, (19, 20))
-    assert found.label == 20
-    assert np.linalg.norm(found.centre_lps_mm - (30, 30, 20)) < 3

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from vfscreen.masks.places import SLIVER_MM3
 from vfscreen.volume import Volume
 
 Float = NDArray[np.float64]
 Box = tuple[slice, ...]
 
-SMALLEST_MM3 = 1500.0
 OPENING_SHARE = 0.72
 SMALLEST_RADIUS_MM = 3.5
 
@@ -50,7 +50,7 @@ def bodies_of_mask(labels: Volume, wanted: tuple[int, ...]) -> list[MaskBody]:
             continue
         box = tuple(slice(max(side.start - 2, 0), side.stop + 2) for side in boxes[label])
         inside = labels.voxels[box] == label
-        if inside.sum() * voxel_mm3 >= SMALLEST_MM3:
+        if inside.sum() * voxel_mm3 >= SLIVER_MM3:
             found.append(_body(labels, inside, box, label))
     return found
 

@@ -1,8 +1,8 @@
 """Whose numbers a mask uses: VerSe's, TotalSegmentator's of today, or those of its version 1. Never guessed.
 
 A mask that names its numbers is taken at its word. Else a numbering must explain everything that is seen: every number
-is one of its own, its vertebrae follow each other from the head down at the distance of vertebrae, and the row does not
-go on beyond its ends. Where several numberings do, or none, the user is asked.
+is one of its own, at least two are vertebrae, these follow each other from the head down at the distance of vertebrae,
+and the row does not go on beyond its ends. Where several numberings do, or none, the user is asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from vfscreen.anatomy import TOTALSEGMENTATOR, TOTALSEGMENTATOR_1, Level
 from vfscreen.errors import MaskMismatch
 from vfscreen.masks.names import level_named
-from vfscreen.masks.places import Place
+from vfscreen.masks.places import SLIVER_MM3, Place
 
 
 class MaskKind(StrEnum):
@@ -55,6 +55,8 @@ NUMBERINGS: dict[MaskKind, Numbering] = {
 
 NEAREST_MM, FURTHEST_MM = 8.0, 60.0
 """Between the middles of neighbouring whole vertebrae; pieces at the end of a view lie nearer than bodies do."""
+LARGEST_MM3 = 200_000.0
+"""Twice a large lumbar vertebra."""
 GOES_ON_MM = 45.0
 """What lies this near beyond the last vertebra of a numbering may be the next one."""
 
@@ -76,7 +78,10 @@ def numbering_of(
         return NUMBERINGS[kind]
     if named:
         return _numbering_named(places, named, where)
-    wrongs = {one: _what_is_wrong(numbering, places) for one, numbering in NUMBERINGS.items()}
+    wrongs = {
+        one: _what_is_wrong(numbering, places) or _too_little(numbering, places)
+        for one, numbering in NUMBERINGS.items()
+    }
     fitting = [one for one, wrong in wrongs.items() if not wrong]
     if len(fitting) == 1:
         return NUMBERINGS[fitting[0]]
@@ -87,9 +92,9 @@ def numbering_of(
         )
     reasons = "; ".join(f"not {NUMBERINGS[one].words}: {wrong}" for one, wrong in wrongs.items())
     raise MaskMismatch(
-        f"the mask's labels are not known ({reasons})",
+        f"it cannot be told what the mask's labels mean ({reasons})",
         where,
-        "number the vertebrae as VerSe does (1-24 for C1-L5), or give a folder with a file for each",
+        f"number the vertebrae as VerSe does (1-24 for C1-L5), or {_ask(NUMBERINGS)}",
     )
 
 
@@ -111,22 +116,36 @@ def _what_is_wrong(numbering: Numbering, places: Mapping[int, Place]) -> str:
     strange = sorted(set(places) - numbering.known)
     if strange:
         return f"it has no label {_listed(strange)}"
-    row = sorted(
-        (level.rank, number)
-        for number, level in numbering.levels.items()
-        if number in places and level is not Level.SACRUM
-    )
+    row = _row(numbering, places)
     if not row:
         return "no vertebra among the labels"
-    for (rank, upper), (next_rank, lower) in pairwise(row):
+    for number in row:
+        if places[number].volume_mm3 > LARGEST_MM3:
+            return f"its {numbering.levels[number]} would be as large as an organ"
+    for upper, lower in pairwise(row):
         names = numbering.levels[upper], numbering.levels[lower]
         step = places[upper].centre_lps_mm - places[lower].centre_lps_mm
         if step[2] <= 0:
             return f"its {names[0]} would lie below its {names[1]}"
         apart_mm = float(np.linalg.norm(step))
-        if next_rank == rank + 1 and not NEAREST_MM <= apart_mm <= FURTHEST_MM:
+        if names[1].rank == names[0].rank + 1 and not NEAREST_MM <= apart_mm <= FURTHEST_MM:
             return f"its {names[0]} and {names[1]} would lie {apart_mm:.0f} mm apart"
     return _goes_on(numbering, places)
+
+
+def _too_little(numbering: Numbering, places: Mapping[int, Place]) -> str:
+    row = _row(numbering, places)
+    return "" if len(row) > 1 else f"its {numbering.levels[row[0]]} alone says too little"
+
+
+def _row(numbering: Numbering, places: Mapping[int, Place]) -> list[int]:
+    """Returns the numbers that would be vertebrae and are more than slivers, from the head down."""
+    vertebrae = [
+        number
+        for number, place in places.items()
+        if place.volume_mm3 >= SLIVER_MM3 and numbering.levels.get(number, Level.SACRUM) is not Level.SACRUM
+    ]
+    return sorted(vertebrae, key=lambda number: numbering.levels[number].rank)
 
 
 def _goes_on(numbering: Numbering, places: Mapping[int, Place]) -> str:

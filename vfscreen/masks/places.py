@@ -11,6 +11,9 @@ from vfscreen.volume import Volume
 
 Float = NDArray[np.float64]
 
+SLIVER_MM3 = 1500.0
+"""Less than this of a vertebra, at the edge of a view, says nothing of its body; its middle may lie anywhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -72,13 +72,15 @@ def _endplates(inside: Volume, centre: Float, posterior: Float, superior: Float)
         return None
     heights = body.sum(0) * STEP_MM
     columns = np.flatnonzero(heights > 0.6 * np.percentile(heights[heights > 0], 75))
-    front, back = columns[0], columns[-1]
-    inset = CORNER_SHARE * (back - front)
+    inset = CORNER_SHARE * (columns[-1] - columns[0])
     found = []
-    for rows_of in (_top, _bottom):
-        for column in (front + inset, (front + back) / 2, back - inset):
-            window = range(max(front, round(column) - 2), min(back, round(column) + 2) + 1)
-            row = float(np.median([rows_of(body[:, one]) for one in window]))
+    for rows, outward in ((_tops(body), 1.0), (_bottoms(body), -1.0)):
+        edge = outward * rows[columns]  # corners lie furthest along the diagonals: a wedge's walls may slant
+        front = columns[(edge - columns).argmax()] + inset
+        back = columns[(edge + columns).argmax()] - inset
+        for column in (front, (front + back) / 2, back):
+            window = range(max(columns[0], round(column) - 2), min(columns[-1], round(column) + 2) + 1)
+            row = float(np.median(rows[window]))
             found.append(
                 centre + (column * STEP_MM - HALF_MM) * posterior + (row * STEP_MM - HALF_MM) * superior
             )
@@ -98,13 +100,14 @@ def _foremost_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     return piece
 
 
-def _top(column: NDArray[np.bool_]) -> float:
-    """Upper edge of the highest voxel."""
-    return float(np.flatnonzero(column)[-1]) + 0.5 if column.any() else np.nan
+def _tops(body: NDArray[np.bool_]) -> Float:
+    """Upper edge of the highest voxel of each column."""
+    return np.asarray(body.shape[0] - 0.5 - body[::-1].argmax(0), float)
 
 
-def _bottom(column: NDArray[np.bool_]) -> float:
-    return float(np.flatnonzero(column)[0]) - 0.5 if column.any() else np.nan
+def _bottoms(body: NDArray[np.bool_]) -> Float:
+    """Lower edge of the lowest voxel of each column."""
+    return np.asarray(body.argmax(0) - 0.5, float)
 
 
 def _unit(vector: Float) -> Float:

@@ -1,11 +1,14 @@
-"""Points read off a mask: the body without its arch, the corners inside the walls."""
+"""Bodies and points read off a mask: the body without its arch, the corners inside the walls."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from tests.made_spine import BODY_MM, made_spine
+from vfscreen.anatomy import Level
 from vfscreen.genant import axes_of, heights_of
+from vfscreen.masks.bodies import bodies_of_mask
 from vfscreen.masks.six_points import points_of_mask
 from vfscreen.volume import Volume
 
@@ -43,3 +46,33 @@ def test_a_wedge_is_lower_in_front() -> None:
 
 def test_a_label_that_is_not_there_has_no_points() -> None:
     assert points_of_mask(vertebra_mask(), 21, np.zeros(3)) is None
+
+
+def test_the_points_of_a_leaning_spine_lie_in_its_own_plane() -> None:
+    spine = made_spine(leaning_deg=25.0, step_mm=1.0)
+    lean = np.deg2rad(25.0)
+    left = np.array([np.cos(lean), 0.0, -np.sin(lean)])
+    points = points_of_mask(spine.mask, int(Level.L1), spine.centres[Level.L1], left)
+    assert points is not None
+    np.testing.assert_allclose(heights_of(points).array(), BODY_MM, atol=1.0)
+    assert axes_of(points).left @ left == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_body_whose_front_is_gone_is_still_measured() -> None:
+    spine = made_spine(anterior_mm={Level.L1: 11.0}, step_mm=1.0)
+    points = points_of_mask(spine.mask, int(Level.L1), spine.centres[Level.L1])
+    assert points is not None
+    heights = heights_of(points)
+    assert heights.anterior == pytest.approx(12.0, abs=2.5)
+    assert heights.posterior == pytest.approx(BODY_MM, abs=2.5)
+
+
+def test_a_mask_of_a_whole_vertebra_is_reduced_to_its_body() -> None:
+    x, y, z = np.mgrid[-30:31, -30:61, -20:21]
+    body = (np.hypot(x, y * 1.2) < 20) & (np.abs(z) < 13)
+    pedicles = (np.abs(np.abs(x) - 13) < 4) & (y > 0) & (y < 30) & (np.abs(z) < 5)
+    spinous = (np.abs(x) < 4) & (y > 30) & (np.abs(z) < 8)
+    labels = Volume(np.ascontiguousarray((20 * (body | pedicles | spinous)).astype(np.int16)), np.eye(4))
+    (found,) = bodies_of_mask(labels, (19, 20))
+    assert found.label == 20
+    assert np.linalg.norm(found.centre_lps_mm - (30, 30, 20)) < 3
