@@ -113,9 +113,13 @@ def test_retraining_without_labels_says_what_is_missing(run: Run) -> None:
     assert "patients for training are graded" in done.stderr
 
 
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""Tests that run in the background hand on to their children that Ctrl+C is not for them."""
+
+
 def test_ctrl_c_is_one_sentence_while_the_program_still_starts(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys, ui.cli\n"
+    code = HEARS_CTRL_C + (
+        "import os, sys, ui.cli\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'ui.commands': os.kill(os.getpid(), signal.SIGINT)\n"
@@ -129,8 +133,9 @@ def test_ctrl_c_is_one_sentence_while_the_program_still_starts(tmp_path: Path) -
 
 
 def test_ctrl_c_is_one_sentence_in_the_middle_of_a_screening(demo_ct: Path, tmp_path: Path) -> None:
+    code = HEARS_CTRL_C + "import ui.cli; raise SystemExit(ui.cli.main())"
     running = subprocess.Popen(
-        [sys.executable, "-P", "-m", "ui.cli", "screen", str(demo_ct), "--data", str(tmp_path)],
+        [sys.executable, "-c", code, "screen", str(demo_ct), "--data", str(tmp_path)],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert running.stderr is not None
