@@ -120,6 +120,10 @@ def photograph(house: House, series_id: str, folder: Path, size: tuple[int, int]
     press(window, Qt.Key.Key_Question)
     camera.take("key-sheet")
     press(window, Qt.Key.Key_Escape)
+    press(window, Qt.Key.Key_E)
+    settle(15.0)  # the engine looks at it
+    camera.take("what-the-model-looks-at")
+    press(window, Qt.Key.Key_E)
     window.room.change_mode(Mode.SCREEN)
     camera.take("screen-mode")
     window.room.change_mode(Mode.READ)

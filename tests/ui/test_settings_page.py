@@ -108,7 +108,7 @@ def test_escape_leaves_a_field_as_it_was(window: MainWindow, house: House) -> No
     QTest.keyClicks(field, "7")
     QTest.keyClick(field, Qt.Key.Key_Escape)
     assert (field.text(), load_settings(house.folder.settings).threads) == ("0", 0)
-    assert not window.covered
+    assert window.page is None
     press(window, Qt.Key.Key_2)
     assert focused(window) is window.picture.canvas
     assert len(window.room.store.all_readings()) == 1

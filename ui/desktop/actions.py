@@ -63,6 +63,9 @@ class Shell(Protocol):
     def show_retraining(self) -> None:
         """Shows the page on which the model is trained again."""
 
+    def explain(self) -> None:
+        """Shows what the model looks at in the vertebra here, or puts that away."""
+
     def show_settings(self) -> None:
         """Shows the page of the settings."""
 
@@ -209,6 +212,7 @@ ACTS: tuple[Act, ...] = (
     Act("full-screen", "Full screen", ("F11",), "View", lambda d: d.shell.full_screen()),
     Act("escape", "Back to the picture", ("Esc",), "View", lambda d: d.shell.escape()),
     Act("model", "Show / fold the model", ("M",), "Model", lambda d: d.room.toggle_opinion(), _open),
+    Act("explain", "What the model looks at", ("E",), "Model", lambda d: d.shell.explain(), _any_body),
     Act("read-mode", "Read: your own grade first", (), "Model", _mode(Mode.READ)),
     Act("screen-mode", "Screen: ordered by suspicion", (), "Model", _mode(Mode.SCREEN)),
     Act("retrain", "Train the model again…", ("Ctrl+T",), "Model", lambda d: d.shell.show_retraining()),

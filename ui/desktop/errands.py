@@ -17,6 +17,7 @@ from ui.desktop.room import Change, ReadingRoom
 from ui.engine_client import EngineClient
 
 if TYPE_CHECKING:
+    from ui.desktop.explain_view import ExplainPage
     from ui.desktop.retrain_view import RetrainPage
     from ui.desktop.settings_view import SettingsPage
     from vfscreen.reference_file import ReferenceChoice
@@ -73,6 +74,7 @@ class Errands:
         around.add_page(self.import_page)
         self._retraining: RetrainPage | None = None
         self._settings: SettingsPage | None = None
+        self._explaining: ExplainPage | None = None
         self._backup_timer = QTimer(courier)
         self._backup_timer.setInterval(BACKUP_EVERY_MS)
         self._backup_timer.timeout.connect(self.back_up)
@@ -94,6 +96,8 @@ class Errands:
         """Ends every child process and takes open requests back."""
         self._backup_timer.stop()
         self._regrading.stop()
+        if self._explaining is not None:
+            self._explaining.leave()
         self.importer.cancel()
         self._engine.close()
         if self._retraining is not None:
@@ -183,6 +187,17 @@ class Errands:
             room.say(words.NO_WINDOW_SENT)
         else:
             room.set_window(Window("As sent", *found))
+
+    # -- what the model looks at
+
+    def explain_page(self) -> ExplainPage:
+        """Returns the page that explains a suggestion; made at its first use."""
+        if self._explaining is None:
+            from ui.desktop.explain_view import ExplainPage
+
+            self._explaining = ExplainPage(self._parts, self._courier, self._engine, self._around.fault)
+            self._around.add_page(self._explaining)
+        return self._explaining
 
     # -- settings
 

@@ -38,17 +38,12 @@ _ALIKE_PX, _ALIKE_LEAST_PX = 200, 120
 
 
 class ExplainPage(Page):
-    """Explains the vertebra that the reader is at. One of these is made at the first use and kept.
+    """Explains the vertebra that the reader is at, and follows to the next. Made at the first use and kept.
 
-    For whoever wires it into the window:
-
-    - `ExplainPage(parts, courier, engine, on_fault)`; add it to the window's pages as the others are.
-    - `show_body(room)` before the page is shown, and again whenever the room tells `BODY` or `CASE` while it is: it
-      asks nothing and shows nothing unless `room.opinion_shown()`, and clears what it showed if that no longer holds.
-    - `leave()` when the page is put away: clears it and takes back what is still being asked.
-
-    It needs no key of its own while it is shown; E is free, and the act belongs to the menu "Model".
+    It asks nothing and shows nothing unless `room.opinion_shown()`, and clears what it showed if that no longer holds.
     """
+
+    acts = frozenset({"explain", "model", "next-body", "previous-body"})
 
     def __init__(
         self, parts: Parts, courier: Courier, engine: EngineClient, on_fault: Callable[[Exception], None]
@@ -59,6 +54,7 @@ class ExplainPage(Page):
         self._engine = engine
         self._on_fault = on_fault
         self._shelf = ExplanationShelf(parts.cache.folder / FOLDER)
+        self._reader = parts.reader
         self._question: Question | None = None
         self._asked: Future[Explanation] | None = None
         # Count questions: what comes home from an earlier one is dropped.
@@ -141,6 +137,7 @@ class ExplainPage(Page):
 
     def show_body(self, room: ReadingRoom) -> None:
         """Explains the vertebra that the room is at, as far as the reader may see it."""
+        self._reader = room.reader
         question = question_of(room)
         if isinstance(question, str):
             self.leave()
@@ -217,11 +214,11 @@ class ExplainPage(Page):
             return
         self._alike_run += 1
         alike_run = self._alike_run
-        own = self._same_patient.isChecked()
+        own, reader = self._same_patient.isChecked(), self._reader
         parts = self._parts
 
         def find() -> None:
-            found = alike_bodies(parts.store, parts.cache, parts.reader, question, same_patient=own)
+            found = alike_bodies(parts.store, parts.cache, reader, question, same_patient=own)
             self._courier.post(lambda: self._show_alike(run, alike_run, found))
 
         self._courier.run(find, lambda fault: self._failed(run, fault), "alike")

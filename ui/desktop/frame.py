@@ -87,9 +87,10 @@ class Frame(QMainWindow):
         page.closed.connect(self.closed_page)
 
     @property
-    def covered(self) -> bool:
-        """Whether a page covers the picture."""
-        return self.pages.currentIndex() != 0
+    def page(self) -> Page | None:
+        """The page that covers the picture; None while the picture is to be seen."""
+        shown = self.pages.currentWidget()
+        return shown if isinstance(shown, Page) else None
 
     def draw(self, change: Change) -> None:
         """Draws what changed in the room."""

@@ -17,12 +17,17 @@ from PySide6.QtWidgets import (
 from ui import words
 from ui.desktop.actions import ACTS
 from ui.desktop.bars import set_role
+from ui.desktop.room import ReadingRoom
 
 
 class Page(QWidget):
-    """A page with a title and a way back. Signal `closed`: back to the picture. Content goes into `column`."""
+    """A page with a title and a way back. Signal `closed`: back to the picture. Content goes into `column`.
+
+    `acts` are those that are possible on this page beside the ones possible on all.
+    """
 
     closed = Signal()
+    acts: frozenset[str] = frozenset()
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -49,6 +54,12 @@ class Page(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         outer.addWidget(scroll, 1)
+
+    def show_body(self, room: ReadingRoom) -> None:
+        """Follows the reader to a vertebra while it covers the picture; most pages have nothing to say of one."""
+
+    def leave(self) -> None:
+        """Is put away; most pages keep what they show."""
 
 
 _MOUSE = (

@@ -175,7 +175,9 @@ class MainWindow(Frame):
     def do(self, act: Act) -> None:
         """Does an act; what goes wrong is said, never swallowed."""
         blind = act.menu in ("Grade", "Correct") and not self.picture.shows_study
-        if not (self.covered and act.id not in _ON_PAGES) and not blind:
+        page = self.page
+        possible = page is None or act.id in _ON_PAGES or act.id in page.acts
+        if possible and not blind:
             self._safely(lambda: perform(act, self.desk))
 
     def _safely(self, call: Callable[[], object]) -> None:
@@ -242,6 +244,9 @@ class MainWindow(Frame):
 
     def show_page(self, page: Page | None) -> None:
         """Covers the picture with a page; None shows the picture again."""
+        left = self.page
+        if left is not None and left is not page:
+            left.leave()
         self.pages.setCurrentIndex(0 if page is None else self.pages.indexOf(page))
         self.to_picture()
 
@@ -288,6 +293,15 @@ class MainWindow(Frame):
     def show_retraining(self) -> None:
         """Shows the page on which the model is trained again."""
         self.show_page(self.errands.retraining_page())
+
+    def explain(self) -> None:
+        """Shows what the model looks at in the vertebra here, or puts that away."""
+        page = self.errands.explain_page()
+        if self.page is page:
+            self.show_page(None)
+        else:
+            page.show_body(self.room)
+            self.show_page(page)
 
     def show_settings(self) -> None:
         """Shows the page of the settings."""
@@ -337,6 +351,8 @@ class MainWindow(Frame):
         if change & Change.GEOMETRY:
             self.errands.grade_again()
         self.draw(change)
+        if self.page is not None and change & (Change.BODY | Change.CASE):
+            self.page.show_body(self.room)
         if change & Change.CASE and self.room.case is not None:
             self._case_opened(self.room.case.series_id)
         if self.room.chooser is None:
