@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,18 @@ from ui.composition import House
 from ui.desktop.room import ReadingRoom
 from vfscreen.findings import Mode
 from vfscreen.volume import Volume
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `vfscreen` with a data folder of its own."""
+
+    def vfscreen(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "ui.cli", *map(str, arguments)]
+        environment = {**os.environ, "VFSCREEN_DATA": str(tmp_path / "data")}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    return vfscreen
 
 
 @pytest.fixture(scope="session")

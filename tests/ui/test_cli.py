@@ -25,18 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs `vfscreen` with a data folder of its own."""
-
-    def vfscreen(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-P", "-m", "ui.cli", *map(str, arguments)]
-        environment = {**os.environ, "VFSCREEN_DATA": str(tmp_path / "data")}
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-
-    return vfscreen
-
-
 def test_a_tree_with_one_good_series_gives_it_and_names_the_rest(
     run: Run, demo_volume: Volume, tmp_path: Path
 ) -> None:

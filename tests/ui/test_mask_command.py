@@ -1,0 +1,97 @@
+"""Other people's masks on the command line: screening with them, taking a case in with one, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from db.store import open_store
+from tests.made_spine import made_spine, save_mask
+from ui.mask_command import chosen_bodies
+from vfscreen.cases import GeometrySource
+from vfscreen.findings import Mode
+from vfscreen.masks import BodiesFrom, MaskKind
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A CT and its mask."""
+    spine = made_spine()
+    ct = save_mask(spine.ct, tmp_path / "ct.nii.gz", dtype="int16")
+    return ct, save_mask(spine.mask, tmp_path / "mask.nii.gz")
+
+
+def test_a_case_is_screened_with_its_mask(run: Run, files: tuple[Path, Path]) -> None:
+    ct, mask = files
+    done = run("screen", ct, "--mask", mask, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    Draft202012Validator(json.loads((ROOT / "docs/screening.schema.json").read_text())).validate(said)
+    assert said["models"]["localiser"].startswith("mask-verse-")
+    assert [body["level"] for body in said["vertebrae"]] == ["T12", "L1", "L2", "L3"]
+    assert all(body["level_certain"] and body["heights_mm"] for body in said["vertebrae"])
+
+
+def test_a_mask_of_another_ct_is_one_line_and_exit_code_3(
+    run: Run, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    other = save_mask(made_spine(margin_mm=40.0).mask, tmp_path / "other.nii.gz")
+    done = run("screen", files[0], "--mask", other, "--json", "-")
+    assert done.returncode == 3
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("vfscreen: ")]
+    assert len(complaints) == 1 and "lies on another grid" in complaints[0]
+    assert json.loads(done.stdout)["vertebrae"] == []
+
+
+def test_a_case_is_taken_in_with_its_mask(run: Run, files: tuple[Path, Path], tmp_path: Path) -> None:
+    ct, mask = files
+    done = run("import", ct, "--mask", mask)
+    assert done.returncode == 0, done.stderr
+    assert "4 vertebrae from the mask: T12, L1, L2, L3" in done.stdout
+    with open_store(tmp_path / "data") as store:
+        (row,) = store.worklist("reader", Mode.READ)
+        bodies = store.case(row.series_id, "reader").bodies
+    assert [body.source for body in bodies] == [GeometrySource.MASK] * 4
+
+
+def test_without_totalsegmentator_asking_for_it_is_answered_in_words(
+    run: Run, files: tuple[Path, Path]
+) -> None:
+    done = run("screen", files[0], "--localiser", "totalsegmentator")
+    assert done.returncode == 1
+    assert "TotalSegmentator is not installed on this computer" in done.stderr
+
+
+def test_options_that_contradict_each_other_are_wrong_usage(run: Run) -> None:
+    assert run("screen", "one.nii", "two.nii", "--mask", "mask.nii").returncode == 2
+
+
+def test_where_bodies_come_from_is_read_from_the_options() -> None:
+    one, mask = [Path("ct.nii")], Path("mask.nii")
+    assert chosen_bodies(None, MaskKind.AUTO, None, one) is None
+    assert chosen_bodies(None, MaskKind.AUTO, Path("own.safetensors"), one) is None
+    assert chosen_bodies(mask, MaskKind.VERSE, None, one) == BodiesFrom(mask, MaskKind.VERSE)
+    assert chosen_bodies(None, MaskKind.AUTO, Path("totalsegmentator"), one) == BodiesFrom(None)
+
+
+@pytest.mark.parametrize(
+    ("mask", "kind", "localiser", "count"),
+    [
+        (Path("mask.nii"), MaskKind.AUTO, Path("totalsegmentator"), 1),
+        (Path("mask.nii"), MaskKind.AUTO, None, 2),
+        (None, MaskKind.VERSE, None, 1),
+    ],
+)
+def test_contradictions_are_named(
+    mask: Path | None, kind: MaskKind, localiser: Path | None, count: int
+) -> None:
+    with pytest.raises(ValueError, match="mask"):
+        chosen_bodies(mask, kind, localiser, [Path("ct.nii")] * count)
