@@ -256,8 +256,11 @@ def restore(
     source: Annotated[Path, typer.Argument(readable=False, help="The backup.")], data: Data = None
 ) -> None:
     """Puts a backup in the store's place; the store that was there is kept beside it."""
-    aside = restore_store(source, data_folder(data).root, datetime.now(UTC))
+    folder = data_folder(data)
+    aside = restore_store(source, folder.root, datetime.now(UTC))
     print(f"restored {source}" + (f"; what was there before is {aside}" if aside else ""))
+    if not folder.key.exists():
+        note(f"put your copy of the key of the pseudonyms at {folder.key} before you import")
 
 
 @app.command()

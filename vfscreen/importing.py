@@ -12,8 +12,12 @@ from vfscreen.errors import PseudonymKeyLost
 from vfscreen.findings import Refusal
 from vfscreen.intake import LoadedSeries, Pseudonyms, judge
 from vfscreen.intake.pseudonym import PUT_IT_BACK, key_print, pseudonym_key
+from vfscreen.intake.study import is_same_series
 from vfscreen.ports import CaseStore, Progress
 from vfscreen.slice_cache import SliceCache
+
+NOBODY = ""
+"""The reader who asks for a case only to see what is known of it."""
 
 
 class ImportKind(StrEnum):
@@ -79,10 +83,14 @@ def import_paths(
 def _take(loaded: LoadedSeries, store: CaseStore, cache: SliceCache) -> Imported:
     series = NewSeries(loaded.source, loaded.files, loaded.facts, loaded.warnings)
     series_id, is_new = store.add_series(series)
-    if is_new or not cache.holds(series_id):
+    words = _words(loaded)
+    then = loaded.facts if is_new else store.case(series_id, NOBODY).facts
+    if not is_same_series(loaded.facts, then):
+        words += f"; known with {then.slices} slices, {then.thickness_mm:.3g} mm, which stay what is read"
+    elif is_new or not cache.holds(series_id):
         cache.put(series_id, loaded.volume)
     kind = ImportKind.TAKEN if is_new else ImportKind.KNOWN
-    return Imported(kind, str(loaded.source), _words(loaded), series_id)
+    return Imported(kind, str(loaded.source), words, series_id)
 
 
 def _words(loaded: LoadedSeries) -> str:

@@ -153,3 +153,17 @@ def test_a_store_without_patients_may_begin_with_another_key(store: Store, tmp_p
     key_of(store, tmp_path / "first.key")
     second = key_of(store, tmp_path / "second.key")
     assert key_of(store, tmp_path / "second.key") == second
+
+
+def test_a_part_of_a_known_series_is_said_and_never_put_in_its_place(
+    ct: Volume, store: Store, cache: SliceCache, tmp_path: Path
+):
+    write_series(tmp_path / "cd", ct)
+    (taken,) = import_all(store, cache, tmp_path / "cd")
+    cache.drop(taken.series_id)
+    for path in write_series(tmp_path / "part", ct)[6:]:
+        path.unlink()
+    (again,) = import_all(store, cache, tmp_path / "part")
+    assert (again.kind, again.series_id) == (ImportKind.KNOWN, taken.series_id)
+    assert again.words.endswith("known with 12 slices, 2.5 mm, which stay what is read")
+    assert not cache.holds(taken.series_id)

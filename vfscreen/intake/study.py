@@ -92,14 +92,14 @@ def read_files(files: Sequence[Path], facts: SeriesFacts) -> LoadedSeries:
         )
     if len(files) == 1 and kind_of(files[0]) is not None:
         loaded = read_one_volume(files[0], None)
-        changed = [] if loaded.facts.sha256 == facts.sha256 else list(files)
+        changed = [] if is_same_series(loaded.facts, facts) else list(files)
     else:
         slices = tuple(h for h in survey(files, _silent).slices if h.tags.series_uid == facts.uid)
         changed = sorted(set(files) - {header.path for header in slices})
         if not changed:
             series = DicomSeries(slices[0].tags, slices)
             loaded = load(series, stack_series(series), "")
-            changed = [] if _is_same_grid(loaded.facts, facts) else list(files)
+            changed = [] if is_same_series(loaded.facts, facts) else list(files)
     if changed:
         raise UnreadableFile(
             f"this series has changed since import ({len(changed)} of its {len(files)} files)",
@@ -109,8 +109,12 @@ def read_files(files: Sequence[Path], facts: SeriesFacts) -> LoadedSeries:
     return loaded
 
 
-def _is_same_grid(now: SeriesFacts, then: SeriesFacts) -> bool:
-    return now.slices == then.slices and np.allclose(now.spacing_mm, then.spacing_mm, atol=1e-3)
+def is_same_series(now: SeriesFacts, then: SeriesFacts) -> bool:
+    """Says whether what was read is what was taken in: by the file's sha256, else by UID, number and distances."""
+    if now.sha256 or then.sha256:
+        return now.sha256 == then.sha256
+    same = (now.uid, now.slices) == (then.uid, then.slices)
+    return same and np.allclose(now.spacing_mm, then.spacing_mm, atol=1e-3)
 
 
 def read_one_volume(path: Path, pseudonyms: Pseudonyms | None) -> LoadedSeries:
