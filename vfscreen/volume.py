@@ -189,32 +189,63 @@ def resample(volume: Volume, step_mm: float, *, outside_hu: float = AIR_HU) -> V
     return Volume(np.ascontiguousarray(voxels), affine)
 
 
-def _shrunk(volume: Volume, step_mm: float) -> Volume:
-    """Takes means of boxes as wide as the step, half a step apart, along each array axis that is finer than that.
-
-    Reading the voxels once, in the order they lie in, is what makes a resampling take a quarter of a second.
+@dataclass(frozen=True, slots=True)
+class _Halves:
+    """How an axis is cut into half boxes: their side, where they start, how many voxels each has; `first` is the index
+    of the middle of the first box. One voxel wide and not `paired` where the axis is coarse enough.
     """
-    voxels, affine = volume.voxels, volume.affine.copy()
-    for axis, spacing_mm in enumerate(volume.spacing_mm):
-        width = round(step_mm / float(spacing_mm))
-        if width < 2 or voxels.shape[axis] < 2:
-            continue
-        stride, first = (width + 1) // 2, -(width // 2)
-        centre = first + (width - 1) / 2  # 0, or -1/2 where the width is even
-        count = int(np.ceil((voxels.shape[axis] - 1 - centre) / stride)) + 1
-        affine[:3, 3] += affine[:3, axis] * centre
-        affine[:3, axis] *= stride
-        voxels = _box_means(voxels, axis, first + stride * np.arange(count), width)
-    return Volume(voxels, affine)
+
+    side: int
+    starts: NDArray[np.intp]
+    counts: NDArray[np.intp]
+    first: float
+    paired: bool
+
+    @classmethod
+    def of(cls, length: int, width: int, forward: bool) -> _Halves:
+        """Cuts an axis into halves of boxes `width` voxels wide, beginning at its end if not `forward`."""
+        side = max((width + 1) // 2, 1)
+        count = -(-length // side)
+        overhang = 0 if forward else count * side - length
+        starts = np.maximum(np.arange(count) * side - overhang, 0)
+        first = -overhang - 0.5 if width > 1 else 0.0  # the first box is half in view
+        return cls(side, starts, np.diff(starts, append=length), first, width > 1)
 
 
-def _box_means(
-    voxels: NDArray[np.int16], axis: int, starts: NDArray[np.intp], width: int
-) -> NDArray[np.int16]:
-    """Means of `width` voxels from each start along an axis; a box that hangs over the edge is cut there."""
-    means = np.empty((*voxels.shape[:axis], len(starts), *voxels.shape[axis + 1 :]), np.int16)
-    source, target = np.moveaxis(voxels, axis, 0), np.moveaxis(means, axis, 0)
-    for place, start in enumerate(starts):
-        box = source[max(start, 0) : start + width]
-        target[place] = np.rint(box.sum(0, dtype=np.int32) / len(box))
-    return means
+def _shrunk(volume: Volume, step_mm: float) -> Volume:
+    """Takes means of boxes as wide as the step, half a box apart, along each array axis that is finer than that.
+
+    Slab after slab in the order of memory: that, and no other pass over all voxels, makes a resampling quick. Boxes
+    begin at the same side of the patient whichever way the array runs.
+    """
+    axes, signs = anatomical_axes(volume.affine)
+    slow, middle, fast = (
+        _Halves.of(length, round(step_mm / float(spacing_mm)), signs[axes.index(axis)] > 0)
+        for axis, (length, spacing_mm) in enumerate(zip(volume.shape, volume.spacing_mm, strict=True))
+    )
+    rows = np.zeros((len(middle.starts), len(fast.starts) * fast.side), np.int32)
+    in_view = slice(fast.side - int(fast.counts[0]), fast.side - int(fast.counts[0]) + volume.shape[2])
+    slabs = []
+    for start, count in zip(slow.starts, slow.counts, strict=True):
+        slab = volume.voxels[start : start + count].sum(0, dtype=np.int32)
+        np.add.reduceat(slab, middle.starts, axis=0, out=rows[:, in_view])
+        sums = np.sum([rows[:, k :: fast.side] for k in range(fast.side)], axis=0)
+        means = (sums / (count * np.outer(middle.counts, fast.counts))).astype(np.float32)
+        slabs.append(_paired(_paired(means, 0, middle), 1, fast))
+    boxes = _paired(np.stack(slabs), 0, slow)
+    affine = volume.affine.copy()
+    affine[:3, 3] = volume.lps_of(np.array([slow.first, middle.first, fast.first]))
+    affine[:3, :3] *= (slow.side, middle.side, fast.side)
+    return Volume(np.ascontiguousarray(np.rint(boxes), np.int16), affine)
+
+
+def _paired(means: NDArray[np.float32], axis: int, halves: _Halves) -> NDArray[np.float32]:
+    """Means of neighbouring halves along an axis; the outermost ones stand alone, so there is one more."""
+    if not halves.paired:
+        return means
+    source = np.moveaxis(means, axis, 0)
+    boxes = np.empty((len(source) + 1, *source.shape[1:]), np.float32)
+    boxes[0], boxes[-1] = source[0], source[-1]
+    np.add(source[:-1], source[1:], out=boxes[1:-1])
+    boxes[1:-1] *= np.float32(0.5)
+    return np.moveaxis(boxes, 0, axis)

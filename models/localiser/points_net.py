@@ -22,6 +22,8 @@ SLABS_MM = ((-6.0, -4.0), (-1.5, 0.0, 1.5), (4.0, 6.0))
 """Offsets to the left of the three pictures; each is the mean of its planes."""
 REACH = 6
 """Half the window round the peak over which a point is averaged, pixels."""
+BODIES_AT_ONCE = 8
+"""A larger batch is no faster a body, and slower where its layers outgrow the processor's cache."""
 
 
 class PointsNet(FlatUNet):
@@ -62,7 +64,8 @@ def place_points(net: PointsNet, volume: Volume, frames: Frames) -> Placed:
     """Places the six points of every body."""
     pictures = body_pictures(volume, picture_planes(frames))
     with torch.inference_mode():
-        maps = net(normalised(torch.from_numpy(pictures)))
+        parts = torch.split(torch.from_numpy(pictures), BODIES_AT_ONCE)
+        maps = torch.cat([net(normalised(part)) for part in parts])
         chances = torch.softmax(maps.flatten(2), 2).reshape(maps.shape).numpy().astype(float)
     places, spread = _means(chances)
     step = frames.spacing_mm / PIXELS_A_SPACING

@@ -185,6 +185,15 @@ def test_shrinking_moves_nothing(spacing_mm: tuple[float, float, float]):
     assert coarse.voxels.min() > -100, "the edge is inside"
 
 
+@given(volume=volumes(largest_turn=0.0), data=st.data())
+def test_resampling_does_not_mind_which_way_the_array_runs(volume: Volume, data: st.DataObject):
+    order = data.draw(st.permutations((0, 1, 2)))
+    signs = data.draw(st.tuples(*[st.sampled_from((-1, 1))] * 3))
+    step_mm = 2.5 * float(volume.spacing_mm.min())
+    turned = resample(reorient(volume, (order[0], order[1], order[2]), signs), step_mm)
+    assert np.abs(turned.voxels.astype(int) - resample(volume, step_mm).voxels).max() <= 1
+
+
 def test_resampling_the_demo_ct_keeps_its_bones_in_place(demo_volume: Volume):
     coarse = resample(demo_volume, 4.0)
     points = coarse.lps_of(np.argwhere(coarse.voxels > 600).astype(float))
