@@ -4,8 +4,9 @@ A row a fracture (wedge, biconcave, crush): the CT before it was broken, the bro
 same with the missing height given back by what is expected at its level, and where the grader's answer hangs.
 
 The last line of stdout is one JSON object: the mean difference to the CT before, in and round the body, of the broken
-and of the unbroken picture (HU), the largest error of the heights that came back (mm), and how long an explanation
-takes (by the clock, and of one processor). Half a minute.
+and of the unbroken picture (HU), the largest error of the heights that came back (mm), by how much the severity falls
+with unbroken points or an unbroken picture alone (log-odds), and how long an explanation takes (by the clock, and of
+one processor). Half a minute.
 
 Demo CT: LIDC-IDRI-0001, The Cancer Imaging Archive, CC BY 3.0.
 """
@@ -64,7 +65,7 @@ def main() -> int:
         explanation = explain(grader, broken, after, place, lambda _doing, _share: None)
         seconds.append(time.perf_counter() - started)
         cpu_seconds.append(time.process_time() - busy)
-        figures[name] = differences(volume, broken, bodies, after, place)
+        figures[name] = differences(volume, broken, bodies, after, place) | hangs_on(explanation)
         rows.append(row_of(name, volume, explanation))
         print(name, figures[name], f"{seconds[-1]:.2f} s", file=sys.stderr)
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)))
@@ -131,6 +132,16 @@ def differences(
         "height_error_mm": round(
             float(np.abs(heights_of(found.points).array() - heights_of(was).array()).max()), 3
         ),
+    }
+
+
+def hangs_on(explanation: Explanation) -> dict[str, float]:
+    """Returns by how much the severity falls with unbroken points alone, and with an unbroken picture alone."""
+    unbroken = explanation.unbroken
+    assert unbroken is not None
+    return {
+        "severity_by_points": round(unbroken.by_points, 1),
+        "severity_by_picture": round(unbroken.by_picture, 1),
     }
 
 

@@ -28,6 +28,7 @@ from ui.desktop.windows import BONE
 from ui.engine_client import Cancelled, EngineClient, ModelChoice
 from vfscreen.explanations import Explanation, ExplanationShelf
 from vfscreen.model_shelf import model_called
+from vfscreen.neighbours import GradedEmbeddings
 
 FOLDER = "explanations"
 LEGEND = (
@@ -57,6 +58,8 @@ class ExplainPage(Page):
         self._reader = parts.reader
         self._question: Question | None = None
         self._asked: Future[Explanation] | None = None
+        # Nobody grades while the page is open: from vertebra to vertebra it need not be read again.
+        self._graded: GradedEmbeddings | None = None
         # Count questions: what comes home from an earlier one is dropped.
         self._run = self._alike_run = 0
         self._build_pictures()
@@ -145,7 +148,7 @@ class ExplainPage(Page):
             return
         if self._question is not None and question.key == self._question.key:
             return
-        self.leave()
+        self._drop()
         self._clear(f"{question.level}: looking…")
         self._question = question
         run = self._run
@@ -156,6 +159,10 @@ class ExplainPage(Page):
 
     def leave(self) -> None:
         """Clears the page, and takes back what is still being asked."""
+        self._graded = None
+        self._drop()
+
+    def _drop(self) -> None:
         self._run += 1
         self._question = None
         if self._asked is not None:
@@ -215,13 +222,20 @@ class ExplainPage(Page):
         self._alike_run += 1
         alike_run = self._alike_run
         own, reader = self._same_patient.isChecked(), self._reader
-        parts = self._parts
+        parts, model = self._parts, question.suggestion.model
+        known = self._graded if self._graded is not None and self._graded.model == model else None
 
         def find() -> None:
-            found = alike_bodies(parts.store, parts.cache, reader, question, same_patient=own)
+            graded = known or parts.store.graded_embeddings(model, reader)
+            found = alike_bodies(graded, parts.store, parts.cache, question, same_patient=own)
+            self._courier.post(lambda: self._keep_graded(run, graded))
             self._courier.post(lambda: self._show_alike(run, alike_run, found))
 
         self._courier.run(find, lambda fault: self._failed(run, fault), "alike")
+
+    def _keep_graded(self, run: int, graded: GradedEmbeddings) -> None:
+        if run == self._run:
+            self._graded = graded
 
     # -- showing
 

@@ -13,7 +13,7 @@ from vfscreen.cases import Case
 from vfscreen.explanations import Explanation, Unbroken, peak_of
 from vfscreen.findings import Finding, Suggestion, Vertebra
 from vfscreen.genant import ReadGrade
-from vfscreen.neighbours import Neighbour, nearest_graded
+from vfscreen.neighbours import GradedEmbeddings, Neighbour, nearest_graded
 from vfscreen.ports import CaseStore
 from vfscreen.reading import may_show_opinion
 from vfscreen.slice_cache import SliceCache
@@ -92,10 +92,9 @@ class AlikeBody:
 
 
 def alike_bodies(
-    store: CaseStore, cache: SliceCache, reader: str, question: Question, *, same_patient: bool
+    graded: GradedEmbeddings, store: CaseStore, cache: SliceCache, question: Question, *, same_patient: bool
 ) -> tuple[AlikeBody, ...]:
     """Finds the graded vertebrae most alike, with their pictures from the slice cache. Takes a moment."""
-    graded = store.graded_embeddings(question.suggestion.model, reader)
     found = nearest_graded(
         graded,
         question.suggestion,
