@@ -13,14 +13,14 @@ from typing import Annotated
 import typer
 
 from db.backup import restore as restore_store
-from ui.composition import models_in_use, open_house, shelf_in
+from ui.composition import open_house, shelf_in
 from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, displayless, ended, note, progress_shown
 from ui.demo_command import headless_demo, import_demo
 from ui.doctor_command import examine
 from ui.engine_client import ModelChoice
 from ui.mask_command import chosen_bodies, keep_with_mask
 from ui.retrain_command import retrain_now
-from ui.screen_command import JsonLines, print_screening, screen_paths
+from ui.screen_command import JsonLines, models_to_use, print_screening, screen_paths
 from ui.window_command import open_window
 from vfscreen import NOTICE
 from vfscreen.data_folder import VARIABLE, data_folder
@@ -185,9 +185,7 @@ def screen(
 ) -> None:
     """Screens one study a path, without touching the store."""
     folder = data_folder(data)
-    used, warnings = models_in_use(shelf_in(folder))
-    for warning in warnings:
-        note(warning)
+    used = models_to_use(shelf_in(folder))
     reference = load_settings(folder.settings).reference_choice(folder.root)
     try:
         bodies_from = chosen_bodies(mask, mask_kind, localiser, paths)

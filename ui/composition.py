@@ -7,11 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from db.store import Store, open_store
-from ui.engine_client import ModelChoice
 from vfscreen.data_folder import DataFolder
 from vfscreen.errors import NoSuchThing
-from vfscreen.model_files import ModelKind, read_card, weights_in
-from vfscreen.model_shelf import Shelf, in_use
+from vfscreen.model_files import read_card, weights_in
+from vfscreen.model_shelf import Shelf
 from vfscreen.settings import Settings, load_settings
 from vfscreen.slice_cache import SliceCache
 
@@ -47,17 +46,6 @@ def bundled_weights() -> Path:
 def shelf_in(folder: DataFolder) -> Shelf:
     """Returns the shelf: the bundled models and the department's own."""
     return Shelf(bundled_weights(), folder.models)
-
-
-def models_in_use(shelf: Shelf) -> tuple[ModelChoice, tuple[str, ...]]:
-    """Returns the models that screen, and a warning for each that is not the one that was chosen.
-
-    Raises:
-        WeightsDamaged, NoSuchThing: not even the bundled models are whole.
-    """
-    localiser, grader = in_use(shelf, ModelKind.LOCALISER), in_use(shelf, ModelKind.GRADER)
-    warnings = tuple(used.warning for used in (localiser, grader) if used.warning)
-    return ModelChoice(localiser.model.weights, grader.model.weights), warnings
 
 
 def open_house(folder: DataFolder, *, cache: Path | None = None) -> House:

@@ -6,9 +6,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from ui.composition import House, models_in_use, open_house
+from ui.composition import House, open_house
 from ui.console import progress_shown, wait_for
 from ui.engine_client import EngineClient
+from ui.screen_command import models_to_use
 from vfscreen.data_folder import DataFolder, data_folder
 from vfscreen.demo_case import demo_ct
 from vfscreen.durable import write_durably
@@ -40,7 +41,7 @@ def import_demo(house: House) -> str:
 
 def screen_demo(house: House, series_id: str) -> Screening:
     """Screens the demo case with the models in use and keeps the screening in the store."""
-    models, _ = models_in_use(house.shelf)
+    models = models_to_use(house.shelf)
     client = EngineClient(reference=house.settings.reference_choice(house.folder.root))
     try:
         with progress_shown("demo CT") as progress:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ui.composition import House, models_in_use
+from ui.composition import House
 from ui.console import progress_shown, wait_for
 from ui.engine_client import EngineClient
+from ui.screen_command import models_to_use
 from vfscreen.cases import GeometrySource
 from vfscreen.errors import MaskMismatch
 from vfscreen.masks import BodiesFrom, MaskKind
@@ -48,7 +49,7 @@ def keep_with_mask(house: House, series: Sequence[str], choice: BodiesFrom) -> s
             "import that series alone, with its mask",
         )
     case = house.store.case(series[0], house.reader)
-    models, _ = models_in_use(house.shelf)
+    models = models_to_use(house.shelf)
     client = EngineClient()
     try:
         with progress_shown("mask") as progress:

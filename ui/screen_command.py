@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ui.console import progress_shown, wait_for
+from ui.console import note, progress_shown, wait_for
 from ui.engine_client import EngineClient, ModelChoice
 from vfscreen.durable import write_durably
 from vfscreen.errors import RefusedInput
@@ -15,6 +15,8 @@ from vfscreen.export.picture import write_picture
 from vfscreen.findings import Finding, Refusal, Screening, screening_to_json
 from vfscreen.intake import read_study
 from vfscreen.masks import BodiesFrom
+from vfscreen.model_files import ModelKind
+from vfscreen.model_shelf import Shelf, in_use
 from vfscreen.reference_file import USUAL, ReferenceChoice
 
 
@@ -24,6 +26,19 @@ class Screened:
 
     screening: Screening
     refused: bool
+
+
+def models_to_use(shelf: Shelf) -> ModelChoice:
+    """Returns the models that screen; one that is not the one that was chosen is said.
+
+    Raises:
+        WeightsDamaged, NoSuchThing: not even the bundled models are whole.
+    """
+    localiser, grader = in_use(shelf, ModelKind.LOCALISER), in_use(shelf, ModelKind.GRADER)
+    for used in (localiser, grader):
+        if used.warning:
+            note(used.warning)
+    return ModelChoice(localiser.model.weights, grader.model.weights)
 
 
 def screen_paths(

@@ -18,7 +18,11 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from tests.dicom_writer import Writing, cut, small_ct, write_series
-from ui.screen_command import picture_names
+from ui.composition import shelf_in
+from ui.screen_command import models_to_use, picture_names
+from vfscreen.data_folder import DataFolder
+from vfscreen.model_files import ModelKind
+from vfscreen.model_shelf import bundled_model
 from vfscreen.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,6 +207,16 @@ def test_the_list_of_models_says_that_the_chosen_one_cannot_be_used(run: Run, tm
     chosen = run("models", "activate", grader)
     assert chosen.returncode == 0 and "The way back to earlier models is lost" in chosen.stderr
     assert run("models", "list").stderr == ""
+
+
+def test_a_chosen_model_that_cannot_be_used_is_said_wherever_one_screens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = shelf_in(DataFolder(tmp_path))
+    shelf.local.mkdir()
+    (shelf.local / "active-grader.pointer").write_text("{")
+    assert models_to_use(shelf).grader == bundled_model(shelf, ModelKind.GRADER).weights
+    assert capsys.readouterr().err.startswith("vfscreen: The chosen grader cannot be used: ")
 
 
 def test_the_demo_writes_json_picture_and_store(run: Run, tmp_path: Path) -> None:
