@@ -69,6 +69,8 @@ _MOUSE = (
     ("Middle drag", "pan (or Shift + left)"),
     ("Right drag", "zoom (or Ctrl + wheel)"),
     ("Click", "go to that vertebra"),
+    ("Click after I or H", "place a vertebra, a point"),
+    ("Drag a point", "move it (H shows them)"),
 )
 _COLUMNS = (("Grade", "Study"), ("Correct", "Go"), ("View", "Model", "Help"))
 

@@ -42,6 +42,7 @@ class Panel:
     heights: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     may_ask_model: bool = False
+    may_explain: bool = False
     stored: str = ""
 
 
@@ -70,6 +71,7 @@ def panel_of(room: ReadingRoom) -> Panel:
         heights=_heights(room, body),
         model=_model(room, body),
         may_ask_model=room.case.revealed_at is not None or may_show_opinion(room.case, room.mode),
+        may_explain=room.opinion_shown(),
         stored=_stored(reading, level),
     )
 

@@ -160,6 +160,7 @@ class PanelView(QWidget):
         row = QHBoxLayout()
         row.addWidget(self._section("Model"))
         row.addStretch(1)
+        row.addWidget(self._button("explain", QPushButton("E")))
         row.addWidget(self._button("model", QPushButton("M")))
         self._column.addLayout(row)
         self._model = self._text("ready")
@@ -252,6 +253,7 @@ class PanelView(QWidget):
         set_role(self._heights, "ready" if panel.heights else "quiet")
         self._model.setText("\n".join(panel.model) if panel.model else "–")
         self._buttons["model"].setEnabled(panel.may_ask_model)
+        self._buttons["explain"].setEnabled(panel.may_explain)
 
     def show_crop(self, crop: BodyCrop | None, window: Window, *, points: bool) -> None:
         """Shows the body's own picture."""
