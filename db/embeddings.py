@@ -116,6 +116,7 @@ def _last(
             PredictionRow.id.in_(newest),
             PredictionRow.embedding.is_not(None),
             BodyRow.gone_at.is_(None),
+            ~GeometryRow.removed,
         )
         .order_by(BodyRow.id)
     )

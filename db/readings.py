@@ -182,9 +182,12 @@ def graded_since(session: Session, reader: str, since: datetime) -> int:
 
 
 def every_reading(session: Session) -> list[tuple[str, str, str, Reading]]:
-    """Returns (series id, pseudonym, level as it is named now, reading) of every reading ever stored, oldest first."""
+    """Returns (series id, pseudonym, level as it is named now, reading) of every reading ever stored, oldest first.
+
+    The level is empty where a reader took the body away: it is no vertebra.
+    """
     wanted = (
-        select(ReadingRow, ReaderRow.name, GeometryRow.level, SeriesRow.id, PatientRow.pseudonym)
+        select(ReadingRow, ReaderRow.name, GeometryRow, SeriesRow.id, PatientRow.pseudonym)
         .join(ReaderRow, ReaderRow.id == ReadingRow.reader_id)
         .join(BodyRow, BodyRow.id == ReadingRow.body_id)
         .join(
@@ -197,6 +200,6 @@ def every_reading(session: Session) -> list[tuple[str, str, str, Reading]]:
         .order_by(ReadingRow.id)
     )
     return [
-        (series_id, pseudonym, str(level), reading_of(row, name))
-        for row, name, level, series_id, pseudonym in session.execute(wanted)
+        (series_id, pseudonym, "" if shown.removed else str(shown.level), reading_of(row, name))
+        for row, name, shown, series_id, pseudonym in session.execute(wanted)
     ]

@@ -234,7 +234,7 @@ class Store:
             return readings.graded_since(session, reader, since)
 
     def all_readings(self) -> list[tuple[str, str, str, Reading]]:
-        """Returns (series id, pseudonym, level, reading) of every reading ever stored, oldest first."""
+        """Returns (series id, pseudonym, level, reading) of every reading ever, oldest first; no level: no vertebra."""
         with self._reading() as session:
             return readings.every_reading(session)
 

@@ -160,7 +160,7 @@ class CaseStore(Protocol):
         """Returns the audit, oldest first."""
 
     def all_readings(self) -> list[tuple[str, str, str, Reading]]:
-        """Returns (series id, pseudonym, level, reading) of every reading ever stored, oldest first."""
+        """Returns (series id, pseudonym, level, reading) of every reading ever, oldest first; no level: no vertebra."""
 
     def backup(self, target: Path) -> Path:
         """Writes a checked copy of the store and returns its path; into a folder, under the name of the moment."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from db.store import Store
-from tests.db.made_cases import new_series, say, screened_case, screening, spine
+from tests.db.made_cases import new_series, say, screened_case, screening, spine, take_away
 from vfscreen.anatomy import Level
 from vfscreen.errors import NoSuchThing
 from vfscreen.findings import Mode, NotAssessable, Screening
@@ -91,6 +91,12 @@ def test_without_a_grade_or_an_embedding_there_is_no_neighbour(store: Store) -> 
     said_last = Screening("/cases", None, unsaid, models={"grader": "grader-1"}, seconds={"locate": 1.0})
     store.record_screening(series_id, said_last)
     assert store.graded_embeddings("grader-1", "K").bodies == ()
+
+
+def test_a_body_that_is_no_vertebra_is_no_neighbour(store: Store) -> None:
+    series_id = graded_case(store)
+    take_away(store, store.case(series_id, "K").bodies[0].body_id, "K")
+    assert [body.level for body in store.graded_embeddings("grader-1", "K").bodies] == [Level.T12]
 
 
 def test_a_version_of_a_body_can_be_asked_for(store: Store) -> None:

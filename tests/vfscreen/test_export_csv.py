@@ -68,6 +68,8 @@ def test_only_present_readings_are_listed_first_and_final(tmp_path: Path) -> Non
     final = replace(reading(3), phase=Phase.FINAL, revealed_at=NOW)
     withdrawn = replace(reading(5, None), supersedes=4)
     lines = [line(each) for each in (old, new, final, reading(4), withdrawn)]
+    series_id, pseudonym, _, none = line(reading(6))
+    lines.append((series_id, pseudonym, "", none))  # its body was taken away as no vertebra
     assert [(row["reading"], row["phase"]) for row in rows_of(lines, tmp_path)] == [
         ("2", "first"),
         ("3", "final"),

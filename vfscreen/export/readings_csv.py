@@ -23,8 +23,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def export_readings_csv(readings: Iterable[tuple[str, str, str, Reading]], folder: Path) -> Path:
     """Writes `readings.csv` into a folder and returns its path: one row per present reading, first and final.
 
-    Takes what `CaseStore.all_readings` returns. Superseded and withdrawn readings are left out. UTF-8, commas,
-    CRLF (RFC 4180). Columns:
+    Takes what `CaseStore.all_readings` returns. Superseded and withdrawn readings are left out, and those of bodies
+    that a reader took away as no vertebra. UTF-8, commas, CRLF (RFC 4180). Columns:
 
     - `patient` pseudonym; `series`, `body` ids of the store; `level` as it is named now (T1 ... L6)
     - `reader` A, B, C ... in the order of their first readings, no names
@@ -48,7 +48,7 @@ def export_readings_csv(readings: Iterable[tuple[str, str, str, Reading]], folde
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
     for series_id, pseudonym, level, reading in everything:
-        if reading.reading_id not in superseded and not is_withdrawn(reading):
+        if level and reading.reading_id not in superseded and not is_withdrawn(reading):
             writer.writerow(_row(series_id, pseudonym, level, reading, letters[reading.reader]))
     path = folder / FILE_NAME
     write_durably(path, table.getvalue().encode())
