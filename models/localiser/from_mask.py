@@ -41,12 +41,12 @@ Float = NDArray[np.float64]
 MASK_AND_CT_DIFFER = "mask and CT differ at an endplate"
 DIFFER_MM = 2.0
 """From which change of a height by the CT on the mask's endplates are called doubtful."""
-EDGES_SEEN = 0.25
+EDGES_SEEN = 0.4
 """A mask of which fewer of the points lie at an endplate that the CT shows may be that of another CT."""
 NOT_ITS_CT = (
     "few endplates of the mask are seen on the CT where the mask has them: is it the mask of this very CT?"
 )
-BASE_MM, PER_VOXEL, PER_CHANGE = 1.6, 0.45, 0.6
+BASE_MM, PER_VOXEL, PER_CHANGE = 2.0, 0.45, 0.6
 """Parts of the uncertainty; chosen so that 95 of 100 heights of `benchmarks/foreign_masks.py` lie within it."""
 GAP_SHARE = 1.5
 """Bodies further apart than this share of the usual distance have room for another between them."""
