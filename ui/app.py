@@ -9,11 +9,13 @@ from types import TracebackType
 
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from ui import words
 from ui.composition import House, open_house
 from ui.desktop.colours import STYLE
 from ui.desktop.parts import Parts
 from ui.desktop.window import MainWindow
 from ui.desktop.writer import one_writer
+from ui.report import write_report
 from vfscreen.data_folder import DataFolder, data_folder
 from vfscreen.errors import KnownError
 
@@ -36,14 +38,17 @@ def main(folder: DataFolder | None = None, open_series: str | None = None) -> in
 
 
 def start() -> int:
-    """Opens the reading room from a desktop's icon, where nobody sees stderr: a named failure is a message box."""
+    """Opens the reading room from a desktop's icon, where nobody sees stderr: what fails is said in a message box."""
     application = make_application()
     try:
         return main()
     except KnownError as error:
-        QMessageBox.critical(None, "vfscreen", f"{error.what}\n\n{error.where}\n\n{error.todo}")
-        application.quit()
-        return 1
+        said = f"{error.what}\n\n{error.where}\n\n{error.todo}"
+    except Exception as fault:  # noqa: BLE001 - there is no window yet that would report it
+        said = f"{words.broke(0)}\n\nThe report: {write_report(data_folder().reports, fault)}"
+    QMessageBox.critical(None, "vfscreen", said)
+    application.quit()
+    return 1
 
 
 def make_application() -> QApplication:
