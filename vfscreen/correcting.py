@@ -184,11 +184,11 @@ def findings_now(case: Case, reference: Reference, table: ReferenceTable = EXPEC
 
 
 def to_grade_again(case: Case) -> tuple[Body, ...]:
-    """Returns the bodies with points on which the model said nothing yet."""
+    """Returns the bodies whose points a reader placed and the model has not seen: a screening looks at its own."""
     return tuple(
         body
         for body in case.bodies
-        if body.vertebra.points is not None and not _suggested_on_these_points(case, body)
+        if PLACED_BY_HAND in body.vertebra.flags and not _suggested_on_these_points(case, body)
     )
 
 

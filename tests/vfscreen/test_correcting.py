@@ -199,8 +199,15 @@ def screened(*vertebrae: Vertebra) -> Case:
 
 def test_findings_stand_as_long_as_nobody_changed_anything() -> None:
     case = screened(*demo_bodies())
-    assert findings_now(case, Reference.EXPECTED_BY_LEVEL) is case.findings
+    assert findings_now(case, Reference.OWN_POSTERIOR) is case.findings
     assert to_grade_again(case) == ()
+
+
+def test_another_convention_measures_again_and_keeps_the_suggestions() -> None:
+    found = findings_now(screened(*demo_bodies()), Reference.EXPECTED_BY_LEVEL)
+    losses = [finding.morphometry for finding in found.values()]
+    assert {None if loss is None else loss.reference for loss in losses} == {Reference.EXPECTED_BY_LEVEL}
+    assert all(finding.suggestion is not None for finding in found.values())
 
 
 def test_a_renamed_spine_is_measured_anew_and_keeps_its_suggestions() -> None:

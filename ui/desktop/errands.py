@@ -131,6 +131,7 @@ class Errands:
             room.reload()
             if not had_bodies:
                 room.tell(Change.CASE | Change.BODY)
+            self.grade_again()
 
     # -- imports
 

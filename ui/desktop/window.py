@@ -335,6 +335,7 @@ class MainWindow(Frame):
             self.worklist.hide()
         self.show_page(None)
         self.errands.prefer(series_id)
+        self.errands.grade_again()
         self._keep_place()
 
     def _close_chooser(self) -> None:
