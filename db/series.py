@@ -55,7 +55,14 @@ def _places(new: NewSeries) -> tuple[str, list[str]]:
 def _was_moved(known: SeriesRow, new: NewSeries) -> bool:
     """Says whether a known series now lies elsewhere; part of it, or a second copy, is no new place."""
     whole = known.facts["slices"] == new.facts.slices and len(known.files) == len(new.files)
-    return whole and not all(Path(file).exists() for file in known.files)
+    return whole and not all(_is_there(Path(file)) for file in known.files)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # in a folder that was closed meanwhile it is there for nobody
+        return False
 
 
 def _known(session: Session, facts: SeriesFacts) -> SeriesRow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from vfscreen.ports import Progress
 
 PLAIN_SECONDS = 10.0
 DONE, NAMED_FAILURE, WRONG_USAGE, REFUSED = 0, 1, 2, 3
+
+_SYSTEM_REFUSES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
 
 Answer = TypeVar("Answer")
 
@@ -40,6 +43,9 @@ def ended(work: Callable[[], int]) -> int:
     except Exception as fault:  # noqa: BLE001 - the process's edge: it is reported, not swallowed
         if isinstance(fault, OSError) and is_full(fault):
             complain(not_written(fault, Path(fault.filename or "the output")))
+        elif isinstance(fault, OSError) and fault.errno in _SYSTEM_REFUSES:
+            what = f"cannot be used ({fault.strerror})"
+            complain(KnownError(what, str(fault.filename), "check the path and your rights to it"))
         else:
             _report(fault)
         return NAMED_FAILURE

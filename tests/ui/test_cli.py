@@ -178,6 +178,12 @@ def test_a_file_that_may_not_be_read_is_refused_and_not_called_wrong_usage() -> 
     assert any(line.startswith(f"refused {ct}: ") for line in done.stdout.splitlines())
 
 
+def test_a_name_that_is_too_long_is_one_line_and_no_fault_of_ours(run: Run) -> None:
+    done = run("restore", "long" * 2000)
+    assert done.returncode == 1
+    assert done.stderr.startswith("vfscreen: cannot be used (File name too long): long")
+
+
 def test_a_fault_of_ours_is_one_line_and_a_report(tmp_path: Path) -> None:
     code = (
         "import sys, ui.cli, ui.commands\n"

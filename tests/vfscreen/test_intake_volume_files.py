@@ -292,8 +292,12 @@ def test_a_known_file_is_read_again_unless_it_is_gone(ct: Volume, tmp_path: Path
     first = read_study(path)
     assert np.array_equal(read_files(first.files, first.facts).volume.voxels, first.volume.voxels)
     path.unlink()
-    with pytest.raises(UnreadableFile, match="1 of the 1 files of this series are gone"):
-        read_files(first.files, first.facts)
+    for gone in (
+        path,
+        tmp_path / ("long" * 2000),
+    ):  # as in a folder that was closed: not even to be asked for
+        with pytest.raises(UnreadableFile, match="1 of the 1 files of this series are gone"):
+            read_files([gone], first.facts)
 
 
 def test_a_file_that_was_replaced_by_another_ct_is_refused(ct: Volume, tmp_path: Path):

@@ -134,7 +134,7 @@ def test_several_volumes_in_one_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match="there is no such mask"):
+    with pytest.raises(UnreadableFile, match="the mask: there is no such file"):
         read(tmp_path / "nowhere.nii.gz")
 
 

@@ -82,13 +82,13 @@ def read_files(files: Sequence[Path], facts: SeriesFacts) -> LoadedSeries:
     Raises:
         RefusedInput: a file is gone, or has changed since; readings of one CT are never shown on another.
     """
-    gone = [file for file in files if not file.is_file()]
+    gone = [file for file in files if why_missing(file)]
     if gone or not files:
         where = str(gone[0]) if gone else "no files"
         raise UnreadableFile(
             f"{len(gone)} of the {len(files)} files of this series are gone",
             where,
-            "bring the folder back to where it was imported from",
+            "bring the folder back to where it was imported from, or ask for the right to it",
         )
     if len(files) == 1 and kind_of(files[0]) is not None:
         loaded = read_one_volume(files[0], None)

@@ -9,6 +9,7 @@ import numpy as np
 from vfscreen.anatomy import ASSESSED, Level
 from vfscreen.errors import MaskMismatch, UnreadableFile
 from vfscreen.intake import LoadedSeries
+from vfscreen.intake.survey import why_missing
 from vfscreen.intake.volume_file import kind_of
 from vfscreen.masks.bodies import boxes_of
 from vfscreen.masks.dicom_seg import is_dicom_seg, read_dicom_seg
@@ -29,8 +30,9 @@ def read_mask(path: Path, kind: MaskKind, loaded: LoadedSeries) -> MaskSet:
     Raises:
         MaskMismatch: it is no mask of vertebrae, or not of this CT. RefusedInput: a file cannot be read.
     """
-    if not path.exists():
-        raise UnreadableFile("there is no such mask", str(path), "check the path")
+    missing = why_missing(path)
+    if missing:
+        raise UnreadableFile(f"the mask: {missing}", str(path), "check the path and your rights to it")
     if path.is_dir():
         return _read_folder(path, loaded)
     if kind_of(path) is not None:
