@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from statistics import median
 
 import psutil
@@ -21,8 +22,8 @@ RUNS = 3
 SAMPLE_S = 0.05
 
 
-def one_run(folder: str) -> tuple[float, float]:
-    """Screens the demo CT once; returns seconds and peak gigabytes.
+def one_run(ct: Path, data: Path) -> tuple[float, float]:
+    """Screens a CT once, with this data folder; returns seconds and peak gigabytes.
 
     Raises:
         RuntimeError: the command failed.
@@ -33,11 +34,11 @@ def one_run(folder: str) -> tuple[float, float]:
         "-m",
         "ui.cli",
         "screen",
-        str(demo_ct()),
+        str(ct),
         "--json",
         "-",
         "--data",
-        folder,
+        str(data),
     ]
     started, peak = time.perf_counter(), 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -62,7 +63,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = []
         for _ in range(RUNS):
-            runs.append(one_run(folder))
+            runs.append(one_run(demo_ct(), Path(folder)))
             print(f"{runs[-1][0]:.1f} s, {runs[-1][1]:.2f} GB", file=sys.stderr)
     figures = {
         "seconds": round(median(run[0] for run in runs), 2),
