@@ -50,7 +50,8 @@ def keep_with_mask(house: House, series: Sequence[str], choice: BodiesFrom) -> s
         )
     case = house.store.case(series[0], house.reader)
     models = models_to_use(house.shelf)
-    client = EngineClient()
+    settings = house.settings
+    client = EngineClient(threads=settings.threads, reference=settings.reference_choice(house.folder.root))
     try:
         with progress_shown("mask") as progress:
             future = client.screen(
