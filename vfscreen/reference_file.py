@@ -59,8 +59,9 @@ def read_reference_file(path: Path) -> ReferenceTable:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise ReferenceWrong(
-            f"The reference file cannot be read ({error})", str(path), "Choose another one in the settings."
+            f"The reference file cannot be read ({why})", str(path), "Choose another one in the settings."
         ) from error
     levels: dict[Level, LevelShape] = {}
     for number, row in _rows(text, path):

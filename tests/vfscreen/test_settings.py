@@ -105,6 +105,8 @@ def test_a_renamed_setting_is_carried_forward(path: Path, monkeypatch: pytest.Mo
         ('mode = "grade"', "mode is one of read, screen"),
         ("mode = 1", "mode is one of read, screen"),
         ("mode = ", "cannot be read"),
+        ('reference = "mean"', "reference is one of own_posterior, neighbours, expected_by_level"),
+        ("reference_file = 3", "reference_file is text in quotes"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_it_should_be(path: Path, line: str, sentence: str) -> None:
