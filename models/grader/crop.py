@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vfscreen.anatomy import Level
 from vfscreen.findings import Vertebra
 from vfscreen.genant import Axes, Heights, Reference, SixPoints, axes_of, losses
-from vfscreen.volume import AIR_HU, Volume, plane_points, sample
+from vfscreen.grid_sampling import sample_grid
+from vfscreen.volume import AIR_HU, Volume, plane_points
 
 Float = NDArray[np.float64]
 Plane = NDArray[np.float32]
@@ -30,6 +31,8 @@ MARGIN = 10
 """Rows and columns that a crop keeps round the view, so that training can turn and shift it; one plane a side."""
 
 PLANES, ROWS, COLUMNS = VIEW_PLANES + 2, VIEW_ROWS + 2 * MARGIN, VIEW_COLUMNS + 2 * MARGIN
+SHAPE, VIEW_SHAPE = (PLANES, ROWS, COLUMNS), (VIEW_PLANES, VIEW_ROWS, VIEW_COLUMNS)
+STEPS_MM = (PLANE_STEP_MM, 1.0, 1.0)
 NEIGHBOUR_REACH_MM = 60.0
 
 
@@ -37,8 +40,8 @@ NEIGHBOUR_REACH_MM = 60.0
 class Crop:
     """A body with its surroundings, ready to be viewed by the network.
 
-    Shapes: planes (PLANES, ROWS, COLUMNS) int16; points_mm (3, 6, 3) float32: this body, the one above, the one
-    below, NaN where there is none.
+    Shapes: planes `SHAPE` int16, or `VIEW_SHAPE` where nothing will be turned or shifted; points_mm (3, 6, 3) float32:
+    this body, the one above, the one below, NaN where there is none.
     Units: planes in Hounsfield units, row 0 at the top, column 0 in front; thickness is the CT's step along the spine.
     Frame: points in the body's own axes (left, posterior, superior), origin at its centre.
     """
@@ -52,6 +55,11 @@ class Crop:
     def blank(self) -> bool:
         """Whether nothing of a CT is there, as where only a mask was."""
         return bool((self.planes == AIR_HU).all())
+
+    def view(self) -> NDArray[np.int16]:
+        """Returns the planes that the network sees, without the margin. Shapes: `VIEW_SHAPE`."""
+        middle = [(have - seen) // 2 for have, seen in zip(self.planes.shape, VIEW_SHAPE, strict=True)]
+        return self.planes[tuple(slice(a, a + seen) for a, seen in zip(middle, VIEW_SHAPE, strict=True))]
 
     def losses_percent(self) -> Float:
         """Returns the missing share of anterior, middle and posterior height against expectation, (3,) percent."""
@@ -80,14 +88,19 @@ def neighbours_of(vertebra: Vertebra, others: Sequence[Vertebra]) -> tuple[Verte
 
 def grid_lps_mm(axes: Axes) -> Float:
     """Returns the places of a crop's voxels, (PLANES, ROWS, COLUMNS, 3) LPS mm."""
-    directions = np.stack([axes.left, -axes.superior, axes.posterior])
+    return plane_points(*_frame(axes, SHAPE), SHAPE, STEPS_MM)
+
+
+def _frame(axes: Axes, shape: tuple[int, int, int]) -> tuple[Float, Float]:
+    """Returns where the first voxel lies, (3,) LPS mm, and the directions of the axes, (3, 3)."""
+    planes, rows, columns = shape
     first = (
         axes.origin
-        - axes.left * PLANE_STEP_MM * (PLANES - 1) / 2
-        + axes.superior * (ROWS - 1) / 2
-        - axes.posterior * (FRONT_MM + MARGIN)
+        - axes.left * PLANE_STEP_MM * (planes - 1) / 2
+        + axes.superior * (rows - 1) / 2
+        - axes.posterior * (FRONT_MM + (columns - VIEW_COLUMNS) / 2)
     )
-    return plane_points(first, directions, (PLANES, ROWS, COLUMNS), (PLANE_STEP_MM, 1.0, 1.0))
+    return first, np.stack([axes.left, -axes.superior, axes.posterior])
 
 
 def places_mm() -> tuple[Plane, Plane, Plane]:
@@ -113,8 +126,16 @@ def step_along_mm(volume: Volume, direction: Float) -> float:
     return float(volume.spacing_mm[int(np.abs(direction @ columns).argmax())])
 
 
-def cut_crop(volume: Volume, vertebra: Vertebra, above: Vertebra | None, below: Vertebra | None) -> Crop:
+def cut_crop(
+    volume: Volume,
+    vertebra: Vertebra,
+    above: Vertebra | None,
+    below: Vertebra | None,
+    shape: tuple[int, int, int] = SHAPE,
+) -> Crop:
     """Cuts a body out with one linear resampling; what lies outside the scan reads as air.
+
+    `shape` is `SHAPE`, with a margin to turn and shift it in, or `VIEW_SHAPE`, a third of the work.
 
     Raises:
         ValueError: the body has no points.
@@ -124,7 +145,7 @@ def cut_crop(volume: Volume, vertebra: Vertebra, above: Vertebra | None, below: 
     axes = axes_of(vertebra.points)
     sets = [vertebra.points, above.points if above else None, below.points if below else None]
     return Crop(
-        as_hounsfield(sample(volume, grid_lps_mm(axes))),
+        as_hounsfield(sample_grid(volume, *_frame(axes, shape), shape, STEPS_MM)),
         in_axes(axes, sets),
         (vertebra.level, above.level if above else None, below.level if below else None),
         step_along_mm(volume, axes.superior),

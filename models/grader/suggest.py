@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.grader.crop import Crop, cut_crop, neighbours_of
+from models.grader.crop import VIEW_SHAPE, Crop, cut_crop, neighbours_of
 from models.grader.net import GraderNet
 from models.grader.stored import read_grader
 from models.grader.trained import TrainedGrader, loaded_net, say
@@ -30,7 +30,10 @@ class CompactGrader:
     def grade(self, volume: Volume, vertebrae: Sequence[Vertebra]) -> list[Suggestion | None]:
         """Returns one suggestion a vertebra; None for those without points."""
         measured = [i for i, one in enumerate(vertebrae) if one.points is not None]
-        crops = [cut_crop(volume, vertebrae[i], *neighbours_of(vertebrae[i], vertebrae)) for i in measured]
+        crops = [
+            cut_crop(volume, vertebrae[i], *neighbours_of(vertebrae[i], vertebrae), shape=VIEW_SHAPE)
+            for i in measured
+        ]
         # Slices that overlap are thicker than the volume's steps tell: who read the series flagged its bodies.
         flagged = np.array([TOO_THICK in vertebrae[i].flags for i in measured], bool)
         suggestions: list[Suggestion | None] = [None] * len(vertebrae)

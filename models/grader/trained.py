@@ -51,11 +51,10 @@ def say(net: GraderNet, crops: Sequence[Crop]) -> Said:
     """Runs the network on plain views and their mirror images, and measures the points."""
     logits, lost, embedding = [], [], []
     for start in range(0, len(crops), BATCH):
-        views = plain_views(crops[start : start + BATCH])
-        one, two = _heads(net, views), _heads(net, views.mirrored())
-        logits.append((one.logits + two.logits) / 2)
-        lost.append((one.loss_share + two.loss_share) / 2)
-        embedding.append(torch.nn.functional.normalize(one.embedding + two.embedding, dim=1))
+        heads = _heads(net, plain_views(crops[start : start + BATCH]).with_mirror())
+        logits.append(_mean_of_both(heads.logits))
+        lost.append(_mean_of_both(heads.loss_share))
+        embedding.append(torch.nn.functional.normalize(_mean_of_both(heads.embedding), dim=1))
     if not crops:
         return Said(Evidence.none(), np.zeros((0, 128), np.float32))
     evidence = Evidence(
@@ -65,6 +64,12 @@ def say(net: GraderNet, crops: Sequence[Crop]) -> Said:
         np.array([crop.thickness_mm for crop in crops]),
     )
     return Said(evidence, torch.cat(embedding).numpy())
+
+
+def _mean_of_both(said: Tensor) -> Tensor:
+    """Averages what was said of the views and of their mirror images. Shapes: (2 n, k) to (n, k)."""
+    views, mirrored = said.chunk(2)
+    return (views + mirrored) / 2
 
 
 def _heads(net: GraderNet, views: Views) -> Heads:

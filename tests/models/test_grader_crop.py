@@ -13,6 +13,7 @@ from models.grader.crop import (
     MARGIN,
     PLANES,
     ROWS,
+    VIEW_SHAPE,
     cut_crop,
     neighbours_of,
     step_along_mm,
@@ -86,3 +87,17 @@ def test_the_step_along_the_spine_is_that_of_the_slices(demo_volume: Volume) -> 
 def test_a_body_without_points_is_refused(demo_volume: Volume, demo_bodies: list[Vertebra]) -> None:
     with pytest.raises(ValueError, match="no points"):
         cut_crop(demo_volume, replace(demo_bodies[0], points=None), None, None)
+
+
+def test_a_crop_for_grading_alone_is_the_middle_of_the_one_for_training(
+    demo_volume: Volume, demo_bodies: list[Vertebra]
+) -> None:
+    body = demo_bodies[2]
+    around = neighbours_of(body, demo_bodies)
+    wide, narrow = (
+        cut_crop(demo_volume, body, *around),
+        cut_crop(demo_volume, body, *around, shape=VIEW_SHAPE),
+    )
+    assert narrow.planes.shape == VIEW_SHAPE
+    assert np.abs(wide.view().astype(int) - narrow.view()).max() <= 1
+    np.testing.assert_array_equal(wide.points_mm, narrow.points_mm)
