@@ -41,12 +41,13 @@ def made_spine(
     anterior_mm: Mapping[Level, float] | None = None,
     margin_mm: float = MARGIN_MM,
     step_mm: float = STEP_MM,
+    body_mm: float = BODY_MM,
 ) -> MadeSpine:
     """Makes vertebrae from the head down, each a body with its arch; `anterior_mm` makes wedges of some of them.
 
     Array axes: left, posterior, superior. `leaning_deg` turns the whole spine to the patient's left.
     """
-    pitch = BODY_MM + DISC_MM
+    pitch = body_mm + DISC_MM
     length = pitch * len(levels) - DISC_MM
     sideways = length * abs(np.sin(np.deg2rad(leaning_deg)))
     sizes_mm = np.array([60.0 + sideways, 84.0, length + 2 * margin_mm])
@@ -60,12 +61,12 @@ def made_spine(
     labels = np.zeros(shape, np.int16)
     centres = {}
     for k, level in enumerate(levels):
-        middle = length / 2 - BODY_MM / 2 - pitch * k
-        front_mm = (anterior_mm or {}).get(level, BODY_MM)
-        top = np.interp(y, [-HALF_DEPTH_MM, HALF_DEPTH_MM], [front_mm - BODY_MM / 2, BODY_MM / 2])
+        middle = length / 2 - body_mm / 2 - pitch * k
+        front_mm = (anterior_mm or {}).get(level, body_mm)
+        top = np.interp(y, [-HALF_DEPTH_MM, HALF_DEPTH_MM], [front_mm - body_mm / 2, body_mm / 2])
         up = along - middle
         round_body = (aside / HALF_WIDTH_MM) ** 2 + (y / HALF_DEPTH_MM) ** 4 <= 1.0
-        body = round_body & (up >= -BODY_MM / 2) & (up <= top)
+        body = round_body & (up >= -body_mm / 2) & (up <= top)
         pedicles = (np.abs(np.abs(aside) - 11) < 3) & (y > 10) & (y < 32) & (np.abs(up) < 5)
         arch = (np.abs(aside) < 14) & (y >= 30) & (y < 34) & (np.abs(up) < 8)
         spinous = (np.abs(aside) < 3) & (y >= 30) & (y < 46) & (np.abs(up) < 7)

@@ -60,20 +60,24 @@ def test_numbers_of_its_first_version_are_recognised_where_they_reach_l5(tmp_pat
 
 
 def test_numbers_that_both_versions_know_are_asked_about(tmp_path: Path) -> None:
-    mask = renumbered(SPINE.mask, NUMBERS)
+    spine = made_spine((Level.T5, Level.T6, Level.T7, Level.T8), body_mm=14.0)
+    saved = save_mask(renumbered(spine.mask, OLD_NUMBERS), tmp_path / "m.nii.gz")
     with pytest.raises(MaskMismatch, match="TotalSegmentator and TotalSegmentator version 1") as refused:
-        read(mask, tmp_path / "m.nii.gz")
+        read_mask(saved, MaskKind.AUTO, spine.loaded())
     assert "--mask-kind totalsegmentator or --mask-kind totalsegmentator-v1" in refused.value.todo
-    for kind, numbers in (
-        (MaskKind.TOTALSEGMENTATOR, NUMBERS),
-        (MaskKind.TOTALSEGMENTATOR_1, OLD_NUMBERS),
-    ):
-        told = read(renumbered(SPINE.mask, numbers), tmp_path / "told.nii.gz", kind)
-        assert (told == SPINE.mask.voxels).all()
+    told = read_mask(saved, MaskKind.TOTALSEGMENTATOR_1, spine.loaded())
+    assert (told.labels.voxels == spine.mask.voxels).all()
+    other = read_mask(saved, MaskKind.TOTALSEGMENTATOR, spine.loaded())
+    assert np.unique(other.labels.voxels).tolist() == [0, 21, 22, 23, 24]
+
+
+def test_vertebrae_too_far_apart_for_the_levels_of_version_1_are_of_the_present_one(tmp_path: Path) -> None:
+    mask = renumbered(SPINE.mask, NUMBERS)
+    assert (read(mask, tmp_path / "m.nii.gz") == SPINE.mask.voxels).all()
 
 
 def test_a_row_that_goes_on_beyond_the_numbers_of_version_1_is_of_the_present_one(tmp_path: Path) -> None:
-    spine = made_spine((Level.C7, Level.T1, Level.T2, Level.T3))
+    spine = made_spine((Level.C7, Level.T1, Level.T2, Level.T3), body_mm=12.0)
     saved = save_mask(renumbered(spine.mask, NUMBERS), tmp_path / "m.nii.gz")
     assert read_mask(saved, MaskKind.AUTO, spine.loaded()).form == "totalsegmentator"
 

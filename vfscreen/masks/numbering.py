@@ -1,8 +1,8 @@
 """Whose numbers a mask uses: VerSe's, TotalSegmentator's of today, or those of its version 1. Never guessed.
 
 A mask that names its numbers is taken at its word. Else a numbering must explain everything that is seen: every number
-is one of its own, at least two are vertebrae, these follow each other from the head down at the distance of vertebrae,
-and the row does not go on beyond its ends. Where several numberings do, or none, the user is asked.
+is one of its own, at least two are vertebrae, these follow each other from the head down no further apart than those
+levels are, and the row does not go on beyond its ends. Where several numberings do, or none, the user is asked.
 """
 
 from __future__ import annotations
@@ -57,6 +57,16 @@ NEAREST_MM, FURTHEST_MM = 8.0, 60.0
 """Between the middles of neighbouring whole vertebrae; pieces at the end of a view lie nearer than bodies do."""
 LARGEST_MM3 = 200_000.0
 """Twice a large lumbar vertebra."""
+USUAL_STEP_MM = (
+    [
+        level.rank
+        for level in (Level.C2, Level.C7, Level.T1, Level.T6, Level.T9, Level.T12, Level.L2, Level.L5)
+    ],
+    [16.5, 17.5, 19.0, 22.5, 25.0, 29.0, 34.0, 36.0],
+)
+"""From a vertebra to the next lower one, mm, by rank; 17 masks of the development cases have 0.79 to 1.05 of it."""
+WIDEST_SHARE, FEWEST_STEPS = 1.2, 2
+"""A spine that is this much wider than usual, in the median of a few steps, is read with the wrong numbers."""
 GOES_ON_MM = 45.0
 """What lies this near beyond the last vertebra of a numbering may be the next one."""
 
@@ -79,7 +89,9 @@ def numbering_of(
     if named:
         return _numbering_named(places, named, where)
     wrongs = {
-        one: _what_is_wrong(numbering, places) or _too_little(numbering, places)
+        one: _what_is_wrong(numbering, places)
+        or _too_little(numbering, places)
+        or _too_wide(numbering, places)
         for one, numbering in NUMBERINGS.items()
     }
     fitting = [one for one, wrong in wrongs.items() if not wrong]
@@ -136,6 +148,19 @@ def _what_is_wrong(numbering: Numbering, places: Mapping[int, Place]) -> str:
 def _too_little(numbering: Numbering, places: Mapping[int, Place]) -> str:
     row = _row(numbering, places)
     return "" if len(row) > 1 else f"its {numbering.levels[row[0]]} alone says too little"
+
+
+def _too_wide(numbering: Numbering, places: Mapping[int, Place]) -> str:
+    """Looks whether the vertebrae lie as far apart as others lower down do, which tells versions nine levels apart."""
+    shares = []
+    for upper, lower in pairwise(_row(numbering, places)):
+        rank = numbering.levels[upper].rank
+        if numbering.levels[lower].rank == rank + 1:
+            apart_mm = np.linalg.norm(places[upper].centre_lps_mm - places[lower].centre_lps_mm)
+            shares.append(float(apart_mm / np.interp(rank, *USUAL_STEP_MM)))
+    if len(shares) < FEWEST_STEPS or float(np.median(shares)) <= WIDEST_SHARE:
+        return ""
+    return f"its vertebrae would lie {np.median(shares):.1f} times as far apart as such levels do"
 
 
 def _row(numbering: Numbering, places: Mapping[int, Place]) -> list[int]:
