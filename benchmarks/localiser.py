@@ -12,9 +12,9 @@ of the bundled weights.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -28,12 +28,22 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.localiser_beside import found_beside
-from benchmarks.localiser_tables import figures_of, write_tables
-from models import train_localiser
+from benchmarks.localiser_off_spine import found_beside
+from benchmarks.localiser_tables import (
+    between_marks,
+    case_table,
+    figure_table,
+    figures_of,
+    reference_table,
+    worst_table,
+)
 from models.localiser import BUNDLED, load_localiser
+from models.localiser.material import prepare
 from models.localiser.measure import slice_distance_mm, three_heights
+from models.localiser.recipe import NAME, card_of, plan_of, train_nets
+from models.localiser.sources import development_sources
 from models.localiser.truth import CASES, CaseEntry, TrueBody, ct_path, read_truth, read_volume
+from models.localiser.weights import write_localiser
 from vfscreen.anatomy import ASSESSED
 from vfscreen.findings import Vertebra
 from vfscreen.model_files import read_card, write_card
@@ -54,6 +64,11 @@ FOLDS: tuple[tuple[str, ...], ...] = (
 )
 """Patients that are left out together; all series of a patient share a fold."""
 HEAD = "neg_head_medify"
+SEED = 1
+FIRST = ROOT / "benchmarks" / "results" / "localiser_first.json"
+"""Figures of the version before, on the same cases and folds."""
+MASK_COLUMNS = ("H_ant_mm", "H_mid_mm", "H_post_mm")
+CLEAR_PEAK = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +92,8 @@ class CaseResult:
     """One case.
 
     `false` are whole bodies found in the marked stretch that are none, `ends` those beyond it; `found_beside` counts
-    the bodies found in pieces from beside the spine; `seconds` is what `locate` took.
+    the bodies found in pieces from beside the spine; `seconds` is what `locate` took, `peak_gb` the most memory that
+    the process held while it read and located the case (0 where the system does not tell).
     """
 
     name: str
@@ -91,17 +107,19 @@ class CaseResult:
     refusals: list[str]
     warnings: list[str]
     seconds: float
+    peak_gb: float
     voxels: int
     found_beside: dict[str, int]
 
 
 def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, fold: int | None) -> CaseResult:
     """Locates the bodies of one case and compares them with its truth."""
+    _forget_peak()
     volume = read_volume(ct_path(cases, entry.name))
     truth = read_truth(cases, entry)
     began = time.perf_counter()
     located = localiser.locate(volume)
-    seconds = time.perf_counter() - began
+    seconds, peak_gb = time.perf_counter() - began, _peak_gb()
     wanted = [body for body in truth.bodies if body.whole and body.level in ASSESSED]
     pairs = _matched(wanted, list(located.vertebrae))
     bodies = [_body_result(body, pairs.get(k)) for k, body in enumerate(wanted)]
@@ -114,8 +132,38 @@ def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, fold: int | 
     return CaseResult(
         entry.name, fold, entry.truth, entry.levels_known, slice_distance_mm(volume),
         bodies, inner, outer, [f"{r.where}: {r.reason}" for r in located.refusals], list(located.warnings),
-        seconds, int(volume.voxels.size), found_beside(cases, entry, localiser),
+        seconds, peak_gb, int(volume.voxels.size), found_beside(cases, entry, localiser),
     )  # fmt: skip
+
+
+def _forget_peak() -> None:
+    """Asks Linux to forget the process's peak memory."""
+    if CLEAR_PEAK.exists():
+        CLEAR_PEAK.write_text("5")
+
+
+def _peak_gb() -> float:
+    """The process's peak memory since it was forgotten."""
+    if not CLEAR_PEAK.exists():
+        return 0.0
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1e6 for line in lines if line.startswith("VmHWM"))
+
+
+def mask_bodies(cases: Path, results: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The results of cases with heights from their mask, compared with those instead of marks."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for case in results:
+        path = cases / case["name"] / "heights_from_mask.csv"
+        if path.is_file() and case["fold"] is not None:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = {row["level"]: row for row in csv.DictReader(file)}
+            found[case["name"]] = [
+                body | {"true_heights_mm": [float(rows[body["level"]][name]) for name in MASK_COLUMNS]}
+                for body in case["bodies"]
+                if body["level"] in rows
+            ]
+    return found
 
 
 def _matched(wanted: list[TrueBody], found: list[Vertebra]) -> dict[int, Vertebra]:
@@ -161,21 +209,15 @@ def fold_weights(fold: int) -> Path:
 
 def train_folds(cases: Path) -> None:
     """Trains every fold whose weights are not there yet, taking up its checkpoints."""
+    sources = development_sources(cases)
+    material, plan = prepare(sources, SEED, say), plan_of(SEED)
     for fold, patients in enumerate(FOLDS):
         if not fold_weights(fold).is_file():
             say(f"fold {fold}: without {', '.join(patients)}")
-            work = FOLD_WORK / str(fold)
-            train_localiser.main(
-                [
-                    str(cases),
-                    "--out",
-                    str(fold_weights(fold)),
-                    "--work",
-                    str(work),
-                    "--leave-out",
-                    ",".join(patients),
-                ]
-            )
+            chosen = [case for case in material if case.entry.patient not in patients]
+            nets = train_nets(chosen, plan, FOLD_WORK / str(fold), say)
+            kept = [source for source in sources if source.entry.patient not in patients]
+            write_localiser(fold_weights(fold), nets, card_of(f"{NAME}-fold-{fold}", kept, plan))
 
 
 def evaluate(cases: Path) -> list[CaseResult]:
@@ -201,11 +243,17 @@ def head_is_empty(cases: Path) -> bool:
 def _tell_card(figures: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Writes what the evaluation found into the card of the bundled weights."""
     told = {
-        name: round(value, 3) for name, value in figures.items() if not name.startswith(("seconds", "peak"))
+        name: _rounded(value) for name, value in figures.items() if not name.startswith(("seconds", "peak"))
     }
     cases = [result["name"] for result in results if result["fold"] is not None]
     metrics = {"patients_left_out_by_folds": told, "cases": cases, "test_only": [HEAD, *_test_only()]}
     write_card(BUNDLED, replace(read_card(BUNDLED), metrics=metrics))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _test_only() -> list[str]:
@@ -244,12 +292,19 @@ def main() -> int:
     results = [asdict(result) for result in evaluate(cases)]
     figures = figures_of(results) | {
         "head_is_empty": head_is_empty(cases),
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "peak_gb": max(result["peak_gb"] for result in results),
     }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     kept = {"commit": _commit(), "folds": FOLDS, "match_mm": MATCH_MM, "figures": figures, "cases": results}
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
-    write_tables(ROOT / "docs" / "localiser.md", results, figures)
+    first = json.loads(FIRST.read_text())
+    tables = (
+        figure_table({"now": figures, "first version": first}),
+        f"Against each reference:\n\n{reference_table(results, mask_bodies(cases, results))}",
+        f"Case by case:\n\n{case_table(results)}",
+        f"The worst heights:\n\n{worst_table(results)}",
+    )
+    between_marks(ROOT / "docs" / "localiser.md", "localiser", "\n\n".join(tables))
     _tell_card(figures, results)
     print(json.dumps(figures))
     return 0

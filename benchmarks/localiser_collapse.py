@@ -1,8 +1,8 @@
 """Asks whether the localiser still finds and measures bodies that collapsed: simulated on patients it has not seen.
 
 Marked bodies of one case a fold are broken by `models.simulate` (wedge, biconcave, crush; a quarter, two fifths or
-three fifths of the height; one body, or two neighbours), on a 1.5 mm grid, and the weights of that fold look for all
-bodies. About five minutes; needs the fold weights of `benchmarks/localiser.py --train` and `VFSCREEN_CASES`. Writes
+three fifths of the height; one body, two neighbours or three), on a 1.5 mm grid, and the weights of that fold look for
+all bodies. About six minutes; needs the fold weights of `benchmarks/localiser.py --train` and `VFSCREEN_CASES`. Writes
 `benchmarks/results/localiser_collapse.json`.
 """
 
@@ -43,6 +43,8 @@ BROKEN: tuple[tuple[int, str, tuple[str, ...]], ...] = (
 SHAPES = {"wedge": (1.0, 0.55, 0.1), "biconcave": (0.3, 1.0, 0.2), "crush": (1.0, 1.0, 0.9)}
 """Which share of the loss the anterior, middle and posterior height bear."""
 SHARES = (0.25, 0.4, 0.6)
+SEVERAL = ((2, "wedge", 0.4), (3, "crush", 0.3))
+"""How many neighbours are broken together, and how."""
 STEP_MM = 1.5
 EDGE_MM = 15.0
 """Bodies whose centre comes nearer than this to the edge of the view are not asked for."""
@@ -114,7 +116,7 @@ def _moved(fields: list[Field], places: Float) -> Float:
 
 
 def results_of(cases: Path) -> list[Broken]:
-    """Breaks every chosen body in every shape, and each with the neighbour below it as a wedge."""
+    """Breaks every chosen body in every shape, and together with its neighbours below."""
     results = []
     for turn, (fold, name, levels) in enumerate(BROKEN):
         localiser = load_localiser(fold_weights(fold))
@@ -126,8 +128,10 @@ def results_of(cases: Path) -> list[Broken]:
             for number, shape in enumerate(SHAPES):
                 share = SHARES[(turn + place + number) % len(SHARES)]
                 results.append(break_and_find(localiser, name, grid, bodies, [first], shape, share))
-            results.append(break_and_find(localiser, name, grid, bodies, [first, first + 1], "wedge", 0.4))
-            say(f"{name} {level}: lost {[one.lost for one in results[-4:]]}")
+            for count, shape, share in SEVERAL:
+                chosen = [k for k in range(first, first + count) if k < len(bodies)]
+                results.append(break_and_find(localiser, name, grid, bodies, chosen, shape, share))
+            say(f"{name} {level}: lost {[one.lost for one in results[-5:]]}")
     return results
 
 

@@ -31,14 +31,16 @@ class Outlines:
     """Six points of each body and how sure they are.
 
     Shapes: points (n, 6, 3) LPS mm in the order of `POINT_NAMES`; earlier, those of the first pass; spread_mm (n, 6),
-    how wide the net's belief is along the body's axis; fall_hu (n, 6), from endplate to disc; noise_hu (n,); margin_mm
-    (n, 6), how far the scan goes on beyond the point, up to 10; frames, in which the points were placed.
+    how wide the net's belief is along the body's axis; fall_hu (n, 6), from endplate to disc; level_mm (n, 6), how far
+    outwards of where the point was first seen the half level lies; noise_hu (n,); margin_mm (n, 6), how far the scan
+    goes on beyond the point, up to 10; frames, in which the points were placed.
     """
 
     points: Float
     earlier: Float
     spread_mm: Float
     fall_hu: Float
+    level_mm: Float
     noise_hu: Float
     margin_mm: Float
     frames: Frames
@@ -55,6 +57,7 @@ def find_points(net: PointsNet, volume: Volume, centres: Float) -> Outlines:
         first.points,
         second.spread_mm,
         moved.fall_hu,
+        moved.level_mm,
         _noise(volume, frames),
         moved.margin_mm,
         frames,
@@ -67,6 +70,7 @@ class Moved:
 
     points: Float
     fall_hu: Float
+    level_mm: Float
     margin_mm: Float
     trust: Float
 
@@ -79,7 +83,7 @@ def towards_half_level(volume: Volume, frames: Frames, points: Float) -> Moved:
     near = (np.abs(levels.offset_mm) <= FURTHEST_MM) & (margin >= DISC_SEEN_MM)
     trust = np.clip(levels.fall_hu / CLEAR_HU, 0, 1) * near
     moved = points + (HALF_LEVEL_SHARE * trust * levels.offset_mm)[..., None] * outward
-    return Moved(moved, levels.fall_hu, margin, trust)
+    return Moved(moved, levels.fall_hu, levels.offset_mm, margin, trust)
 
 
 def _margins(volume: Volume, points: Float, outward: Float) -> Float:

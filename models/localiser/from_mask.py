@@ -134,6 +134,7 @@ def _outlines(moved: Moved, earlier: Float, frames: Frames) -> Outlines:
         earlier,
         np.zeros(moved.fall_hu.shape),
         moved.fall_hu,
+        moved.level_mm,
         np.zeros(len(earlier)),
         moved.margin_mm,
         frames,

@@ -1,4 +1,4 @@
-"""A net that reads the level off ribs, pedicles and pelvis on the straightened coronal strip."""
+"""A net that reads off ribs, pedicles and pelvis on the straightened coronal strip what each body looks like."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from vfscreen.volume import AIR_HU
 Float = NDArray[np.float64]
 Picture = NDArray[np.float32]
 
-CLASSES = ("cervical", *(str(level) for level in USUAL), "sacral")
-"""What a row of the strip can be, from the head down: 19 classes."""
+CLASSES = ("cervical", *(str(level) for level in USUAL), "sacral", "elsewhere")
+"""What a row of the strip can look like: a part of the spine, from the head down, or no spine at all."""
+CERVICAL, SACRAL, ELSEWHERE = 0, len(CLASSES) - 2, len(CLASSES) - 1
 ROW_MULTIPLE = 4
 
 
 class LevelNet(nn.Module):
-    """Convolutions over the strip, pooled sideways, then dilated convolutions along the spine.
+    """Convolutions over the strip, pooled sideways, then convolutions along the spine.
 
-    Shapes: (b, 7, rows, 64) normalised, rows a multiple of 4 -> (b, 19, rows / 4) logits of `CLASSES`.
+    A row sees about 10 cm up and down: three bodies each way, too few to count from one anchor to the next.
+    Shapes: (b, 7, rows, 64) normalised, rows a multiple of 4 -> (b, 20, rows / 4) logits of `CLASSES`.
     """
 
     def __init__(self, widths: tuple[int, int, int] = (16, 32, 48), along: int = 64) -> None:
@@ -35,7 +37,7 @@ class LevelNet(nn.Module):
         self.two = two_convolutions(first, second)
         self.three = two_convolutions(second, third)
         self.join = nn.Conv1d(4 * third, along, 1)
-        self.along = nn.ModuleList(nn.Conv1d(along, along, 5, padding=2 * d, dilation=d) for d in (1, 2, 4))
+        self.along = nn.ModuleList(nn.Conv1d(along, along, 5, padding=2) for _ in range(3))
         self.drop = nn.Dropout(0.3)
         self.head = nn.Conv1d(along, len(CLASSES), 1)
 
@@ -53,7 +55,7 @@ class LevelNet(nn.Module):
 
 
 def read_levels(net: LevelNet, strip: Picture, rows: Float) -> Float:
-    """Reads log-probabilities of `CLASSES` at fractional rows of the strip; (n, 19).
+    """Reads log-probabilities of `CLASSES` at fractional rows of the strip; (n, 20).
 
     The strip is read twice, once mirrored, and the two are averaged.
     """
@@ -64,7 +66,7 @@ def read_levels(net: LevelNet, strip: Picture, rows: Float) -> Float:
     padded[:, :count] = strip
     both = np.stack([padded, padded[:, :, ::-1]])
     with torch.inference_mode():
-        logits = net(normalised(torch.from_numpy(both))).mean(0)  # 19, rows/4
+        logits = net(normalised(torch.from_numpy(both))).mean(0)  # 20, rows/4
         chances = torch.log_softmax(logits, 0).numpy().astype(float)
     at = (np.asarray(rows) - 1.5) / ROW_MULTIPLE
     steps = np.arange(chances.shape[1])

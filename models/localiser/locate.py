@@ -11,7 +11,7 @@ from scipy import ndimage
 from models.localiser.chain import Link, best_chain, peaks_of
 from models.localiser.curve import Curve, curve_through, framed
 from models.localiser.endplates import find_points
-from models.localiser.level_net import LevelNet, read_levels
+from models.localiser.level_net import ELSEWHERE, LevelNet, read_levels
 from models.localiser.measure import cut_by_view, doubts_of, slice_distance_mm
 from models.localiser.naming import Naming, name_chain
 from models.localiser.points_net import PointsNet
@@ -30,6 +30,7 @@ NO_SPINE = "no thoracic or lumbar spine was found in this volume"
 UNCERTAIN_NAMES = (
     "the level names are not certain: they are consecutive, but may be off by one or more as a whole"
 )
+UNUSUAL_COUNT = "this spine seems to have {}: count them yourself, and shift the names if that is wrong"
 PASSES = 3
 """How often the line is read, each time along the bodies of the time before; the chain that scores best is kept."""
 SETTLED_MM = 1.5
@@ -39,6 +40,9 @@ LOWEST_CHAIN = 0.35
 """A chain whose members score less than this on average is none."""
 CLEAR_BODY, FAIR_BODY, FAIR_BODIES = 0.88, 0.80, 5
 """A spine has a body this clear, or this many fair ones; chosen on slabs of spines and pieces beside them (folds)."""
+OFF_SPINE = 0.02
+"""Two opinions: how much a chain looks like no spine to the level net, times what its clearest body lacks to be one.
+From here on it is none; chosen on the same material."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,10 @@ class SpineLocaliser:
         found = find_bodies(self.nets, volume)
         if found is None:
             return Located((), (), (NO_SPINE,))
-        naming = name_bodies(self.nets, volume, found)
+        looks = level_chances(self.nets, volume, found)
+        if np.exp(looks[:, ELSEWHERE]).mean() * (1.0 - found.scores.max()) > OFF_SPINE:
+            return Located((), (), (NO_SPINE,))
+        naming = name_chain(looks, found.places, found.sacrum)
         return _described(self.nets, volume, found, naming)
 
 
@@ -163,13 +170,8 @@ def _sacral_signs(chain: list[Link], stack: Stack, maps: StackMaps) -> Float:
     return signs
 
 
-def name_bodies(nets: Nets, volume: Volume, found: Found) -> Naming:
-    """Names the chain by what ribs, pedicles and pelvis say."""
-    return name_chain(level_chances(nets, volume, found), found.places, found.sacrum)
-
-
 def level_chances(nets: Nets, volume: Volume, found: Found) -> Float:
-    """Reads each body's log-probabilities of the level classes, (n, 19)."""
+    """Reads each body's log-probabilities of what it looks like, (n, 20)."""
     if len(found.centres) < 2:
         line = curve_through(
             found.centres[0] + np.array([[0, 0, 15.0], [0, 0, -15.0]]), STRIP_MM, (45.0, 45.0)
@@ -187,7 +189,7 @@ def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Loca
         return Located((), (), (NO_SPINE,))
     final = find_points(nets.points, volume, found.centres)
     cut = cut_by_view(final, slice_distance_mm(volume))
-    doubts = doubts_of(volume, final, cut)
+    doubts = doubts_of(final, cut)
     vertebrae, refusals = [], _missing(found, naming)
     for k in kept:
         level = naming.levels[k]
@@ -210,8 +212,13 @@ def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Loca
                 doubts[k].flags,
             )
         )
-    warnings = () if naming.certain else (UNCERTAIN_NAMES,)
-    return Located(tuple(vertebrae), tuple(refusals), warnings)
+    return Located(tuple(vertebrae), tuple(refusals), _warnings(naming))
+
+
+def _warnings(naming: Naming) -> tuple[str, ...]:
+    """What the user should know about the names."""
+    unsure = () if naming.certain else (UNCERTAIN_NAMES,)
+    return (*unsure, UNUSUAL_COUNT.format(naming.unusual)) if naming.unusual else unsure
 
 
 def _missing(found: Found, naming: Naming) -> list[Refusal]:

@@ -12,6 +12,7 @@ from vfscreen.volume import Volume, anatomical_axes
 
 Float = NDArray[np.float64]
 
+UNRELIABLE = "measurement unreliable"
 ENDPLATE_UNCLEAR = "endplate unclear"
 PASSES_DIFFER = "points differ between two measurements"
 UNLIKE_NEIGHBOURS = "heights differ from neighbours"
@@ -22,6 +23,10 @@ CUT_SHARE, LOST_MM = 0.7, 6.0
 UNCLEAR_MM = 3.0
 DIFFER_MM = 1.5
 NEIGHBOUR_SHARE = 0.22
+LOWEST_NOISE_HU, LOWEST_FALL_HU, FURTHEST_LEVEL_MM = 5.0, 5.0, 4.0
+PLAIN_MM, BY_CLARITY, BY_APART = 1.57, 0.173, 0.064
+UNRELIABLE_SHARE = 0.1
+"""Heights that are uncertain by more than this share of themselves cannot tell a mild fracture from none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +39,12 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What speaks for an uncertain height: distance of slices, noise over contrast, the net's widest belief
-    in a point's level, and the largest difference of a height between the two passes. Units: mm; blur has none.
+    """What speaks for an uncertain height: the fall from endplate to disc at the body's least clear point, in multiples
+    of the noise, and how far the half level lies at most from where the net sees the point. Units: mm; none of clarity.
     """
 
-    slice_mm: float
-    blur: float
-    spread_mm: float
-    differ_mm: float
+    clarity: float
+    apart_mm: float
 
 
 def three_heights(points: Float) -> Float:
@@ -71,47 +74,36 @@ def cut_by_view(outlines: Outlines, slice_mm: float) -> NDArray[np.bool_]:
     return np.asarray(cut.any(1) | (at_edge & (low | lost)))
 
 
-def doubts_of(volume: Volume, outlines: Outlines, cut: NDArray[np.bool_]) -> list[Doubt]:
-    """Judges each body's measurement; those that the view cuts are no neighbours to compare with.
-
-    Uncertainty: the root of the squared parts from slice distance, noise against contrast, the net's own spread and
-    the difference of its two passes; the constants were fitted on patients left out (`docs/localiser.md`).
-    """
+def doubts_of(outlines: Outlines, cut: NDArray[np.bool_]) -> list[Doubt]:
+    """Judges each body's measurement; those that the view cuts are no neighbours to compare with."""
     heights, earlier = three_heights(outlines.points), three_heights(outlines.earlier)
     mean = heights.mean(1)
-    slice_mm = slice_distance_mm(volume)
     doubts = []
     for k in range(len(heights)):
-        signs = Signs(
-            slice_mm,
-            float(outlines.noise_hu[k] / max(float(np.median(outlines.fall_hu[k])), 20.0)),
-            float(outlines.spread_mm[k].max()),
-            float(np.abs(heights[k] - earlier[k]).max()),
-        )
         near = [mean[j] for j in (k - 1, k + 1) if 0 <= j < len(mean) and not cut[j]]
+        uncertain_mm = uncertainty_mm(signs_of(outlines, k))
         flags = []
-        if signs.spread_mm > UNCLEAR_MM:
+        if uncertain_mm > UNRELIABLE_SHARE * mean[k]:
+            flags.append(UNRELIABLE)
+        if outlines.spread_mm[k].max() > UNCLEAR_MM:
             flags.append(ENDPLATE_UNCLEAR)
-        if signs.differ_mm > DIFFER_MM:
+        if np.abs(heights[k] - earlier[k]).max() > DIFFER_MM:
             flags.append(PASSES_DIFFER)
         if near and abs(mean[k] / np.mean(near) - 1.0) > NEIGHBOUR_SHARE:
             flags.append(UNLIKE_NEIGHBOURS)
         if (outlines.margin_mm[k] < CORNER_MM).any():
             flags.append(CORNER_AT_EDGE)
-        doubts.append(Doubt(uncertainty_mm(signs), tuple(flags)))
+        doubts.append(Doubt(uncertain_mm, tuple(flags)))
     return doubts
 
 
-BASE_MM, PER_SLICE, PER_BLUR_MM, PER_SPREAD, PER_DIFFERENCE = 1.2, 0.21, 2.6, 0.2, 0.7
+def signs_of(outlines: Outlines, body: int) -> Signs:
+    """Reads the signs of one body."""
+    noise_hu = max(float(outlines.noise_hu[body]), LOWEST_NOISE_HU)
+    clarity = max(float(outlines.fall_hu[body].min()), LOWEST_FALL_HU) / noise_hu
+    return Signs(clarity, min(float(np.abs(outlines.level_mm[body]).max()), FURTHEST_LEVEL_MM))
 
 
 def uncertainty_mm(signs: Signs) -> float:
-    """Half the 95 % interval of one height, mm."""
-    parts = (
-        BASE_MM,
-        PER_SLICE * signs.slice_mm,
-        PER_BLUR_MM * min(signs.blur, 1.5),
-        PER_SPREAD * min(signs.spread_mm, 5.0),
-        PER_DIFFERENCE * min(signs.differ_mm, 4.0),
-    )
-    return float(np.sqrt(np.sum(np.square(parts))))
+    """Half the 95 % interval of one height, mm; its constants were fitted on patients left out."""
+    return float(PLAIN_MM * signs.clarity**-BY_CLARITY * np.exp(BY_APART * signs.apart_mm))

@@ -168,8 +168,8 @@ def points_loss(net: PointsNet, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     x, places, weights = batch
     maps = in_bfloat16(net, x)
     chances = torch.log_softmax(maps.flatten(2), 2).reshape(maps.shape)
-    rows = torch.arange(ROWS, dtype=torch.float32)
-    columns = torch.arange(COLUMNS, dtype=torch.float32)
+    rows = torch.arange(ROWS, dtype=torch.float32, device=maps.device)
+    columns = torch.arange(COLUMNS, dtype=torch.float32, device=maps.device)
     near_rows = torch.exp(-0.5 * ((rows - places[..., :1]) / SIGMA) ** 2)  # b, 6, rows
     near_columns = torch.exp(-0.5 * ((columns - places[..., 1:]) / (1.5 * SIGMA)) ** 2)
     target = near_rows[..., :, None] * near_columns[..., None, :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,13 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.localiser.appearance import other_scanner
+from models.localiser.collapse import Spot, collapsed
 from models.localiser.curve import Curve, curve_through, framed
+from models.localiser.off_spine import lines_off_spine
 from models.localiser.stack_net import SHIFT_MM, StackNet
 from models.localiser.straighten import STACK_MM, sagittal_stack
 from models.localiser.training import in_bfloat16
 from models.localiser.truth import TrueBody, TrueCase
 from models.localiser.tube_net import normalised
-from vfscreen.anatomy import Level
 from vfscreen.volume import AIR_HU, Volume
 
 Float = NDArray[np.float64]
@@ -29,18 +30,23 @@ ROWS = 192
 BEYOND_MM = 45.0
 BODY_SIGMA_MM = 4.0
 DISC_SIGMA_MM = (2.0, 7.0)
+COLLAPSE_SHARE, CUT_SHARE = 0.4, 0.3
+SMALLEST_VIEW = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A body on a stack: place (row, column), how far to the left of the line, its height in rows, what it is."""
+class Variety:
+    """How hard the drawn views are: how many bodies may collapse together, what share of its height each keeps at
+    least, and how many scans end above and below two to five bodies.
+    """
 
-    row: float
-    column: float
-    left_mm: float
-    height: float
-    whole: bool
-    sacral: bool = False
+    most_bodies: int
+    lowest_kept: float
+    short_share: float
+
+
+PLAIN, HARD = Variety(1, 0.45, 0.0), Variety(3, 0.3, 0.35)
+"""The net first learns single bodies on plain views: with the hard ones from the start that takes twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def first_sacral_centre(lowest: TrueBody, above: TrueBody) -> Float:
 def spine_samples(volume: Volume, truth: TrueCase, count: int, rng: np.random.Generator) -> list[StackSample]:
     """Straightens a case along `count` lines, each bent otherwise."""
     centres = list(truth.centres_lps_mm)
-    sacral = truth.bodies[-1].level is Level.L5 and len(truth.bodies) > 1
+    sacral = truth.reaches_sacrum
     if sacral:
         centres.append(first_sacral_centre(truth.bodies[-1], truth.bodies[-2]))
     gaps = np.linalg.norm(np.diff(np.array(centres), axis=0), axis=1)
@@ -102,28 +108,11 @@ def spine_samples(volume: Volume, truth: TrueCase, count: int, rng: np.random.Ge
 
 def empty_samples(volume: Volume, truth: TrueCase, count: int, rng: np.random.Generator) -> list[StackSample]:
     """Straightens lines that keep off the spine: nothing is to be found on them."""
-    low, high = volume.bounds_lps_mm()
-    samples: list[StackSample] = []
-    for _ in range(count * 20):
-        if len(samples) == count:
-            break
-        middle = low + (high - low) * rng.uniform(0.15, 0.85, 3)
-        half = np.array([rng.normal(0, 25), rng.normal(0, 25), 110.0])
-        ends = np.clip(np.stack([middle + half, middle, middle - half]), low, high)
-        if ends[0, 2] - ends[2, 2] < 80:
-            continue
-        curve = bent(curve_through(ends, STACK_MM), rng)
-        if _distance(curve, truth) < 45.0:
-            continue
+    samples = []
+    for curve in lines_off_spine(volume, truth, count, STACK_MM, rng):
         stack = sagittal_stack(volume, curve)
-        if np.mean(stack.hu[3] > -300) > 0.4:  # mostly tissue
-            samples.append(StackSample(stack.hu.astype(np.float16), stack.inside, (), (0, len(curve))))
+        samples.append(StackSample(stack.hu.astype(np.float16), stack.inside, (), (0, len(curve))))
     return samples
-
-
-def _distance(curve: Curve, truth: TrueCase) -> float:
-    line = curve_through(truth.centres_lps_mm, 5.0, (60.0, 60.0))
-    return float(np.min(np.linalg.norm(curve.points[::4, None] - line.points[None], axis=-1)))
 
 
 def bent(curve: Curve, rng: np.random.Generator) -> Curve:
@@ -150,19 +139,22 @@ def rolled(curve: Curve, rng: np.random.Generator) -> Curve:
     return Curve(curve.points, left, np.cross(-curve.down, left), curve.down, curve.step_mm)
 
 
-def stack_batch(samples: list[StackSample], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def stack_batch(
+    samples: list[StackSample], variety: Variety, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """Draws augmented windows of ROWS rows: (input (b, 7, r, c), targets (b, 4, r, c), weights (b, 4, r, c))."""
-    drawn = [_window(sample, rng) for sample in samples]
+    drawn = [_window(sample, variety, rng) for sample in samples]
     x, target, weight = (torch.from_numpy(np.stack([one[k] for one in drawn])) for k in range(3))
     return normalised(x), target, weight
 
 
-def _window(sample: StackSample, rng: np.random.Generator) -> tuple[Picture, Picture, Picture]:
+def _window(
+    sample: StackSample, variety: Variety, rng: np.random.Generator
+) -> tuple[Picture, Picture, Picture]:
     hu = sample.hu.astype(np.float32)
     spots, asked = list(sample.spots), sample.asked
-    whole = [spot for spot in spots if spot.whole and not spot.sacral]
-    if whole and rng.random() < 0.35:
-        hu, spots = _collapsed(hu, spots, whole[int(rng.integers(len(whole)))], rng)
+    if rng.random() < COLLAPSE_SHARE:
+        hu, spots = collapsed(hu, spots, variety.most_bodies, variety.lowest_kept, rng)
     start = int(rng.integers(min(0, hu.shape[1] - ROWS), max(0, hu.shape[1] - ROWS) + 1))
     window = np.full((hu.shape[0], ROWS, hu.shape[2]), AIR_HU, np.float32)
     low, high = max(start, 0), min(start + ROWS, hu.shape[1])
@@ -170,10 +162,12 @@ def _window(sample: StackSample, rng: np.random.Generator) -> tuple[Picture, Pic
     inside = np.zeros(window.shape[1:], bool)
     inside[low - start : high - start] = sample.inside[low:high]
     view = (low - start, high - start)
-    if rng.random() < 0.3:  # the scan ends here
+    spots = [replace(spot, row=spot.row - start) for spot in spots]
+    if len(spots) > 1 and rng.random() < variety.short_share:
+        view = _short(view, spots, rng)
+    elif rng.random() < CUT_SHARE:
         cut = int(rng.integers(10, 90))
         view = (max(view[0], cut), view[1]) if rng.random() < 0.5 else (view[0], min(view[1], ROWS - cut))
-    spots = [Spot(s.row - start, s.column, s.left_mm, s.height, s.whole, s.sacral) for s in spots]
     window = other_scanner(window, rng, noise_hu=130.0, axes=(1, 2))
     window[:, : view[0]] = AIR_HU
     window[:, view[1] :] = AIR_HU
@@ -186,6 +180,17 @@ def _window(sample: StackSample, rng: np.random.Generator) -> tuple[Picture, Pic
         window = window[::-1].copy()
         target[3] *= -1
     return window, target, weight
+
+
+def _short(view: tuple[int, int], spots: list[Spot], rng: np.random.Generator) -> tuple[int, int]:
+    """Ends the scan above and below two to five bodies, anywhere from within the next body to the disc before it."""
+    count = min(int(rng.integers(2, 6)), len(spots))
+    first = int(rng.integers(0, len(spots) - count + 1))
+    upper, lower = spots[first], spots[first + count - 1]
+    beyond = rng.uniform(0.35, 1.3, 2)
+    top, bottom = round(upper.row - beyond[0] * upper.height), round(lower.row + beyond[1] * lower.height)
+    short = (max(view[0], top), min(view[1], bottom))
+    return short if short[1] - short[0] > SMALLEST_VIEW else view
 
 
 def _targets(spots: list[Spot], asked: tuple[int, int], view: tuple[int, int]) -> tuple[Picture, Picture]:
@@ -211,29 +216,6 @@ def _targets(spots: list[Spot], asked: tuple[int, int], view: tuple[int, int]) -
         heat = np.exp(-0.5 * (((rows - row) / sigma_row) ** 2 + ((columns - column) / sigma_column) ** 2))
         target[1] = np.maximum(target[1], heat)
     return target, weight
-
-
-def _collapsed(
-    hu: Picture, spots: list[Spot], body: Spot, rng: np.random.Generator
-) -> tuple[Picture, list[Spot]]:
-    """Presses one body together, more in front or behind, and lets the rest of the spine follow."""
-    half = 0.38 * body.height
-    front, back = rng.uniform(0.45, 1.0, 2)
-    share = np.clip((np.arange(hu.shape[2]) - body.column) / 26.0 + 0.5, 0, 1)
-    kept = front + (back - front) * share  # per column
-    rows = np.arange(hu.shape[1])[:, None] - body.row
-    inner = np.abs(rows) <= half * kept
-    source = np.where(inner, rows / kept, rows + np.sign(rows) * half * (1 - kept)) + body.row
-    columns = np.broadcast_to(np.arange(hu.shape[2]), source.shape)
-    pressed = np.stack(
-        [ndimage.map_coordinates(part, [source, columns], order=1, mode="nearest") for part in hu]
-    )
-    moved = []
-    for spot in spots:
-        at = kept[int(np.clip(round(spot.column), 0, hu.shape[2] - 1))]
-        shift = -np.sign(spot.row - body.row) * half * (1 - at)
-        moved.append(Spot(spot.row + shift, spot.column, spot.left_mm, spot.height, spot.whole, spot.sacral))
-    return pressed.astype(np.float32), moved
 
 
 def stack_loss(net: StackNet, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:

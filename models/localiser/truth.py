@@ -16,6 +16,7 @@ from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.demo_case import demo_ct
 from vfscreen.genant import POINT_NAMES
 from vfscreen.masks.bodies import bodies_of_mask
+from vfscreen.masks.six_points import points_of_mask
 from vfscreen.model_files import sha256_of
 from vfscreen.volume import Volume
 
@@ -92,6 +93,11 @@ class TrueCase:
     bodies: tuple[TrueBody, ...]
 
     @property
+    def reaches_sacrum(self) -> bool:
+        """Whether the sacrum follows below the last body."""
+        return len(self.bodies) > 1 and self.bodies[-1].level in (Level.L5, Level.L6)
+
+    @property
     def centres_lps_mm(self) -> Float:
         """All centres, (n, 3) LPS mm."""
         return np.array([body.centre_lps_mm for body in self.bodies]).reshape(-1, 3)
@@ -122,18 +128,23 @@ def wide_path(cases: Path, name: str) -> Path:
 def read_truth(cases: Path, entry: CaseEntry) -> TrueCase:
     """Reads what is known of a case from its marks, those of our own, or its mask."""
     if entry.truth == "mask":
-        return TrueCase(entry, _masked_bodies(read_volume(cases / entry.name / "mask.nii.gz")))
+        return read_mask_truth(cases / entry.name / "mask.nii.gz", entry)
     folder = cases / "marks" if entry.truth == "marks" else OWN_MARKS
     return TrueCase(entry, _marked_bodies(folder / f"{entry.name}.json"))
 
 
-def _masked_bodies(labels: Volume) -> tuple[TrueBody, ...]:
+def read_mask_truth(path: Path, entry: CaseEntry, *, with_points: bool = False) -> TrueCase:
+    """Reads the bodies off a mask of whole vertebrae (VerSe labels), with their six points where that is asked."""
+    labels = read_volume(path)
     found = bodies_of_mask(labels, tuple(int(level) for level in ASSESSED))
-    usual = float(np.median([body.height_mm for body in found]))
-    return tuple(
-        TrueBody(Level(body.label), body.centre_lps_mm, body.whole or body.height_mm > 0.85 * usual)
-        for body in found
-    )
+    usual = float(np.median([body.height_mm for body in found])) if found else 0.0
+    bodies = []
+    for body in found:
+        whole = body.whole or body.height_mm > 0.85 * usual
+        points = points_of_mask(labels, body.label, body.centre_lps_mm) if with_points and whole else None
+        six = None if points is None else points.array()
+        bodies.append(TrueBody(Level(body.label), body.centre_lps_mm, whole, six, sure=six is not None))
+    return TrueCase(entry, tuple(sorted(bodies, key=lambda body: body.level.rank)))
 
 
 def _marked_bodies(path: Path) -> tuple[TrueBody, ...]:

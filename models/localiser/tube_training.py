@@ -58,8 +58,7 @@ def tube_case(volume: Volume, truth: TrueCase) -> TubeCase:
 
 
 def _target(points: Float, truth: TrueCase) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    ends_at_sacrum = truth.bodies[-1].level is Level.L5
-    bottom_mm = END_MM + (25.0 if ends_at_sacrum else 0.0)
+    bottom_mm = END_MM + (25.0 if truth.reaches_sacrum else 0.0)
     top_mm = END_MM + (20.0 if truth.bodies[0].level is Level.T1 else 0.0)
     line: Curve = curve_through(truth.centres_lps_mm, 2.0, (top_mm + UNSAID_MM, bottom_mm + UNSAID_MM))
     distance, nearest = cKDTree(line.points).query(points.reshape(-1, 3))

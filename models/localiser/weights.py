@@ -17,7 +17,7 @@ from vfscreen.durable import write_durably
 from vfscreen.errors import WeightsDamaged
 from vfscreen.model_files import CheckedWeights, ModelCard, ModelKind, checked, write_card
 
-ARCHITECTURE = "tube-stack-level-points/1"
+ARCHITECTURE = "tube-stack-level-points/2"
 
 
 def new_nets(seed: int) -> Nets:

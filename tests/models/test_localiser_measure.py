@@ -14,13 +14,13 @@ from models.localiser.measure import (
     ENDPLATE_UNCLEAR,
     PASSES_DIFFER,
     UNLIKE_NEIGHBOURS,
+    UNRELIABLE,
     Signs,
     cut_by_view,
     doubts_of,
     three_heights,
     uncertainty_mm,
 )
-from vfscreen.volume import Volume
 
 SUPERIOR = slice(0, 3)
 
@@ -32,18 +32,13 @@ def outlines() -> Outlines:
     box = np.array([[0, y, z] for z in (11, -11) for y in (-14, 0, 14)], float)
     points = centres[:, None] + box
     return Outlines(
-        points, points.copy(), np.full((4, 6), 1.5), np.full((4, 6), 200.0), np.full(4, 20.0), np.full((4, 6), 10.0),
-        frames_of(centres),
+        points, points.copy(), np.full((4, 6), 1.5), np.full((4, 6), 200.0), np.full((4, 6), 0.3),
+        np.full(4, 20.0), np.full((4, 6), 10.0), frames_of(centres),
     )  # fmt: skip
 
 
-def a_scan(slice_mm: float) -> Volume:
-    """A volume with slices this far apart along the spine."""
-    return Volume(np.zeros((4, 4, 4), np.int16), np.diag([1.0, 1.0, slice_mm, 1.0]))
-
-
-def flags_of(outlines: Outlines, slice_mm: float = 1.0) -> list[tuple[str, ...]]:
-    return [doubt.flags for doubt in doubts_of(a_scan(slice_mm), outlines, np.zeros(4, bool))]
+def flags_of(outlines: Outlines) -> list[tuple[str, ...]]:
+    return [doubt.flags for doubt in doubts_of(outlines, np.zeros(4, bool))]
 
 
 def with_margin(outlines: Outlines, body: int, points: slice | int, margin_mm: float) -> Outlines:
@@ -88,21 +83,21 @@ def test_doubt_is_said_in_words_and_widens_the_interval(outlines: Outlines) -> N
     spread[1, 4] = 5.0
     earlier = outlines.earlier.copy()
     earlier[2, 0, 2] += 3.0
-    doubts = doubts_of(a_scan(1.0), replace(outlines, spread_mm=spread, earlier=earlier), np.zeros(4, bool))
+    doubts = doubts_of(replace(outlines, spread_mm=spread, earlier=earlier), np.zeros(4, bool))
     assert doubts[1].flags == (ENDPLATE_UNCLEAR,)
     assert doubts[2].flags == (PASSES_DIFFER,)
-    assert doubts[1].uncertainty_mm > doubts[0].uncertainty_mm
-    assert doubts[2].uncertainty_mm > doubts[0].uncertainty_mm
+
+
+def test_an_endplate_that_noise_hides_makes_the_measurement_unreliable(outlines: Outlines) -> None:
+    fall, level = outlines.fall_hu.copy(), outlines.level_mm.copy()
+    fall[1, 4], level[1, 4] = 8.0, -4.0  # bridged: no fall towards the disc, and another edge elsewhere
+    doubts = doubts_of(replace(outlines, fall_hu=fall, level_mm=level), np.zeros(4, bool))
+    assert [UNRELIABLE in doubt.flags for doubt in doubts] == [False, True, False, False]
 
 
 def test_uncertainty_grows_with_every_sign() -> None:
-    clear = Signs(1.0, 0.1, 1.0, 0.2)
-    for worse in (
-        replace(clear, slice_mm=3.0),
-        replace(clear, blur=0.8),
-        replace(clear, spread_mm=3.0),
-        replace(clear, differ_mm=2.0),
-    ):
+    clear = Signs(10.0, 0.2)
+    for worse in (replace(clear, clarity=0.5), replace(clear, apart_mm=3.0)):
         assert uncertainty_mm(worse) > uncertainty_mm(clear)
 
 

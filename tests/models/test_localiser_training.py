@@ -16,7 +16,7 @@ from models.localiser.level_training import level_loss, strip_batch, strip_sampl
 from models.localiser.points_net import PointsNet
 from models.localiser.points_training import BodySample, body_samples, points_batch, points_loss
 from models.localiser.stack_net import StackNet
-from models.localiser.stack_training import empty_samples, spine_samples, stack_batch, stack_loss
+from models.localiser.stack_training import PLAIN, empty_samples, spine_samples, stack_batch, stack_loss
 from models.localiser.training import Draw, Recipe, train
 from models.localiser.truth import CASES, TrueBody, TrueCase
 from models.localiser.tube_net import TubeNet
@@ -58,7 +58,7 @@ def a_stack(volume: Volume, truth: TrueCase) -> tuple[torch.nn.Module, Draw]:
     rng = np.random.default_rng(2)
     net = StackNet((6, 8, 8, 12, 12))
     pool = spine_samples(volume, truth, 3, rng) + empty_samples(volume, truth, 1, rng)
-    return net, lambda rng: stack_loss(net, stack_batch([pool[int(rng.integers(len(pool)))]], rng))
+    return net, lambda rng: stack_loss(net, stack_batch([pool[int(rng.integers(len(pool)))]], PLAIN, rng))
 
 
 def a_level(volume: Volume, truth: TrueCase) -> tuple[torch.nn.Module, Draw]:
