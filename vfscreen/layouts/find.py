@@ -24,3 +24,18 @@ def find_layout(folder: Path, grades: Path | None = None) -> LabelledSet | None:
     if is_verse_layout(folder):
         return read_verse_layout(folder, grades)
     return None
+
+
+_PAPERS = (".yaml", ".json", ".csv", ".txt", ".md", ".png", ".xlsx", ".pdf")
+"""What comes with a data set and is no picture of its own."""
+
+
+def files_beside(folder: Path, found: LabelledSet) -> list[Path]:
+    """Lists the files in a data set's folder that are no part of it: other people's CT that lie there too."""
+    used = {path for scan in found.scans for path in (scan.ct, scan.mask, scan.centroids)}
+    named = {fault.where for fault in found.faults}
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path not in used and str(path) not in named and path.suffix not in _PAPERS
+    ]

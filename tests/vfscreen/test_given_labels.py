@@ -1,0 +1,113 @@
+"""A published data set is imported with its grades, as readings of its makers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.store import Store, open_store
+from tests.made_layouts import made_scan, write_image, write_published_set, write_verse_set
+from vfscreen.anatomy import Level
+from vfscreen.cases import GeometrySource
+from vfscreen.findings import Mode, Phase
+from vfscreen.genant import ReadGrade
+from vfscreen.importing import Imported, ImportKind, import_paths
+from vfscreen.layouts.published import READER
+from vfscreen.layouts.verse import READER as VERSE
+from vfscreen.slice_cache import SliceCache
+
+GRADES = {19: 0, 20: 2}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "data") as opened:
+        yield opened
+
+
+def import_all(store: Store, folder: Path, *paths: Path) -> list[Imported]:
+    cache = SliceCache(folder / "cache", 10**9)
+    return list(import_paths(paths, store, cache, key=b"k" * 32, progress=lambda what, share: None))
+
+
+def test_grades_become_first_readings_of_the_makers_on_bodies_of_the_mask(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    (taken,) = import_all(store, tmp_path, folder)
+    assert taken.kind is ImportKind.TAKEN and taken.words.endswith(f"2 grades by {READER}")
+    case = store.case(taken.series_id, READER)
+    said = {body.vertebra.level: case.first_readings[body.body_id] for body in case.bodies}
+    assert {level: one.grade for level, one in said.items()} == {
+        Level.T12: ReadGrade.NORMAL, Level.L1: ReadGrade.MODERATE,
+    }  # fmt: skip
+    assert {(one.reader, one.phase, one.mode) for one in said.values()} == {(READER, Phase.FIRST, Mode.READ)}
+    assert {body.source for body in case.bodies} == {GeometrySource.MASK}
+    for body in case.bodies:
+        wanted = made_scan({19: 0, 20: 33}).centres_lps_mm[int(body.vertebra.level)]
+        assert body.vertebra.points is not None
+        assert np.linalg.norm(body.vertebra.centre_lps_mm - wanted) < 5.0
+
+
+def test_they_are_not_the_users(store: Store, tmp_path: Path):
+    (taken,) = import_all(store, tmp_path, write_published_set(tmp_path / "set", {"a": GRADES}))
+    assert store.case(taken.series_id, "anna").first_readings == {}
+    (row,) = store.worklist("anna", Mode.READ)
+    assert (row.graded, row.bodies) == (0, 2)
+
+
+def test_a_second_import_says_nothing_twice(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    import_all(store, tmp_path, folder)
+    (again,) = import_all(store, tmp_path, folder)
+    assert again.kind is ImportKind.KNOWN and again.words.endswith("its grades are known")
+    assert len(store.all_readings()) == 2
+
+
+def test_verse_is_taken_in_with_one_patient_a_subject(store: Store, tmp_path: Path):
+    folder = write_verse_set(tmp_path / "verse", {"verse011": GRADES, "verse012": {20: 1, 21: 0}})
+    first, second = import_all(store, tmp_path, folder)
+    assert first.words.endswith(f"2 grades by {VERSE}") and second.kind is ImportKind.TAKEN
+    assert len({row.pseudonym for row in store.worklist("anna", Mode.READ)}) == 2
+
+
+def test_without_a_mask_the_centroids_tell_where_the_bodies_are(store: Store, tmp_path: Path):
+    folder = write_verse_set(tmp_path / "verse", {"verse011": GRADES})
+    next(folder.rglob("*_msk.nii.gz")).unlink()
+    taken, fault = import_all(store, tmp_path, folder)
+    assert taken.words.endswith(f"2 grades by {VERSE}")
+    assert fault.kind is ImportKind.REFUSED and "there is no mask of this CT" in fault.words
+    bodies = store.case(taken.series_id, VERSE).bodies
+    assert [body.vertebra.points for body in bodies] == [None, None]
+
+
+def test_a_grade_of_a_level_that_the_mask_lacks_and_a_broken_annotation_are_named(
+    store: Store, tmp_path: Path
+):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    (folder / "annotation.yaml").write_text("a: {19: 0, 24: 1}\n", encoding="utf-8")
+    taken, missing = import_all(store, tmp_path, folder)
+    assert taken.words.endswith(f"1 grades by {READER}")
+    assert "L5 is graded, but is not there" in missing.words
+    (folder / "annotation.yaml").write_text("- a\n", encoding="utf-8")
+    (refused,) = import_all(store, tmp_path, folder)
+    assert refused.kind is ImportKind.REFUSED and "grades" in refused.words
+
+
+def test_a_mask_of_another_grid_leaves_the_ct_without_grades(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    affine = made_scan({19: 0}).ct.affine.copy()
+    affine[:3, 3] += 300.0
+    write_image(folder / "seg" / "a.nii.gz", made_scan({19: 0}).mask, affine)
+    taken, fault = import_all(store, tmp_path, folder)
+    assert taken.kind is ImportKind.TAKEN and fault.kind is ImportKind.REFUSED
+    assert store.all_readings() == []
+
+
+def test_another_ct_in_the_folder_is_taken_in_as_ever(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    (folder / "report.pdfx").write_bytes(b"nothing")
+    taken, other = import_all(store, tmp_path, folder)
+    assert taken.kind is ImportKind.TAKEN
+    assert (other.kind, Path(other.where).name) == (ImportKind.REFUSED, "report.pdfx")
