@@ -1,37 +1,15 @@
-"""Figures and tables from what `benchmarks/grader.py` recorded."""
+"""The tables of `docs/grader.md`, from what `benchmarks/grader.py` recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from grader_figures import FLAGGED, Row, counted, figures_of_simulated, with_intervals
 
-from models.grader.decision import natural_weights
-from models.scores import auroc, macro_f1
+from models.scores import auroc
 
-Float = NDArray[np.float64]
-Row = dict[str, Any]
-
-BOOTSTRAPS = 400
-FLAGGED = ("fracture", "uncertain")
-SEED_COUNTS = (
-    "real_grade2_flagged",
-    "real_grade1_flagged",
-    "real_healthy_flagged",
-    "misplaced_grade2_flagged",
-    "misplaced_healthy_flagged",
-)
-SEED_SHARES = (
-    "auroc_grade1",
-    "auroc_grade2",
-    "as_read_macro_f1",
-    "as_read_calibration_error_natural",
-    "as_read_set_coverage_natural",
-    "as_read_uncertain_share_natural",
-)
 RULES: dict[str, Callable[[Row], bool]] = {
     "grader: verdict fracture": lambda row: row["verdict"] == "fracture",
     "grader: verdict fracture or uncertain": lambda row: row["verdict"] in FLAGGED,
@@ -40,12 +18,26 @@ RULES: dict[str, Callable[[Row], bool]] = {
     "loss by points against expectation > 15 %": lambda row: row["measured"] > 15,
     "level-blind: min/max < 0.80": lambda row: row["min_over_max"] < 0.80,
 }
+PROOF_COLUMNS = {
+    "macro_f1_balanced": "macro-F1",
+    "quadratic_kappa": "kappa",
+    "auroc_grade1": "AUROC >= 1",
+    "auroc_grade2": "AUROC >= 2",
+    "sensitivity_grade1": "sens >= 1",
+    "specificity_grade1": "spec >= 1",
+    "specificity_at_sensitivity_85": "spec at sens 85 %",
+    "sensitivity_grade2": "sens >= 2",
+    "specificity_grade2": "spec >= 2",
+    "macro_f1_natural": "macro-F1, natural",
+    "calibration_error_natural": "ECE, natural",
+}
 
 
 def figures_of(results: Row) -> Row:
     """Returns the figures that issues, card and documents name."""
     real, simulated, chain = results["real"], results["simulated"], results.get("chain", ())
     moved = [row | {"verdict": verdict} for row in real for verdict in row["misplaced_verdicts"]]
+    outlines = results.get("masks", ())
     return {
         "real_grade2_flagged": counted(real, 2, FLAGGED),
         "real_grade1_flagged": counted(real, 1, FLAGGED),
@@ -58,117 +50,17 @@ def figures_of(results: Row) -> Row:
         "chain_grade2_flagged": counted(chain, 2, FLAGGED),
         "chain_grade1_flagged": counted(chain, 1, FLAGGED),
         "chain_healthy_flagged": counted(chain, 0, FLAGGED),
+        "chain_uncertain": sum(row["verdict"] == "uncertain" for row in chain),
         "chain_not_assessed": sum(row["verdict"] == "not_assessed" for row in chain),
-        "simulated": with_intervals(simulated),
+        **{
+            f"outline_grade{grade}_flagged_{use.replace(' ', '_')}": counted(
+                [row for row in outlines if row["use"] == use], grade, FLAGGED
+            )
+            for use in ("train", "test only")
+            for grade in (3, 2, 1, 0)
+        },
+        "simulated": with_intervals(simulated, figures_of_simulated),
     }
-
-
-def counted(rows: Sequence[Row], grade: int, verdicts: Sequence[str]) -> Row:
-    """Counts the bodies of a grade with one of these verdicts, with Wilson's 95 % interval."""
-    chosen = [row["verdict"] in verdicts for row in rows if row["grade"] == grade]
-    count, hits = len(chosen), sum(chosen)
-    if not count:
-        return {"hits": 0, "count": 0}
-    share, z = hits / count, 1.96
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2)) / (1 + z * z / count)
-    return {
-        "hits": hits,
-        "count": count,
-        "value": round(share, 4),
-        "low": round(float(max(middle - half, 0.0)), 4),
-        "high": round(float(min(middle + half, 1.0)), 4),
-    }
-
-
-def with_intervals(rows: Sequence[Row]) -> Row:
-    """Returns the figures of the simulated test set with 95 % intervals over bootstrapped patients."""
-    patients = sorted({row["patient"] for row in rows})
-    of_patient = {who: [row for row in rows if row["patient"] == who] for who in patients}
-    rng = np.random.default_rng(0)
-    drawn = [
-        figures_of_simulated([row for who in rng.choice(patients, len(patients)) for row in of_patient[who]])
-        for _ in range(BOOTSTRAPS)
-    ]
-    return {
-        name: {
-            "value": round(value, 4),
-            "low": round(float(np.percentile([one[name] for one in drawn], 2.5)), 4),
-            "high": round(float(np.percentile([one[name] for one in drawn], 97.5)), 4),
-            "count": len(rows),
-        }
-        for name, value in figures_of_simulated(rows).items()
-    }
-
-
-def figures_of_simulated(rows: Sequence[Row]) -> dict[str, float]:
-    """Returns discrimination by Genant's cuts (grades balanced), and what is said against what readers would say.
-
-    Readers cut at less than Genant's nominal losses (`models.grader.readers`); the decision speaks as they do.
-    """
-    grade = np.array([row["grade"] for row in rows])
-    read_as = np.array([row["read_as"] for row in rows])
-    chances = np.array([row["probabilities"] for row in rows])
-    measured = np.array([row["measured"] for row in rows])
-    common = np.array([row["common"] for row in rows])
-    any_chance, worse_chance = 1 - chances[:, 0], chances[:, 2:].sum(1)
-    nominal = natural_weights(np.eye(4)[grade], common)
-    weights = natural_weights(np.eye(4)[read_as], common)
-    held = np.array([row["read_as"] in row["set"] for row in rows])
-    unsure = np.array([row["verdict"] == "uncertain" for row in rows])
-    predicted = chances.argmax(1)
-    return {
-        "auroc_grade1": auroc(grade >= 1, any_chance),
-        "auroc_grade1_by_points": auroc(grade >= 1, measured),
-        "auroc_grade2": auroc(grade >= 2, worse_chance),
-        "auroc_grade2_by_points": auroc(grade >= 2, measured),
-        "specificity_at_sensitivity_85_natural": specificity_at(grade >= 1, any_chance, nominal, 0.85),
-        "specificity_at_sensitivity_85_natural_by_points": specificity_at(
-            grade >= 1, measured, nominal, 0.85
-        ),
-        "as_read_sensitivity_grade1": float((any_chance > 0.5)[read_as >= 1].mean()),
-        "as_read_specificity_grade1": float((any_chance <= 0.5)[read_as == 0].mean()),
-        "as_read_specificity_grade1_unbroken": float((any_chance <= 0.5)[(read_as == 0) & common].mean()),
-        "as_read_sensitivity_grade2": float((worse_chance > 0.5)[read_as >= 2].mean()),
-        "as_read_specificity_grade2": float((worse_chance <= 0.5)[read_as < 2].mean()),
-        "as_read_macro_f1": macro_f1(read_as, predicted),
-        "as_read_quadratic_kappa": quadratic_kappa(read_as, predicted),
-        "as_read_calibration_error_natural": calibration_error(read_as >= 1, any_chance, weights),
-        "as_read_set_coverage_natural": float(weights[held].sum()),
-        "as_read_uncertain_share_natural": float(weights[unsure].sum()),
-    }
-
-
-def specificity_at(positive: NDArray[np.bool_], score: Float, weights: Float, sensitivity: float) -> float:
-    """Specificity, at natural prevalence, of the cut that finds this share of the positives."""
-    order = np.argsort(score[positive])
-    reached = np.cumsum(weights[positive][order]) / weights[positive].sum()
-    cut = score[positive][order][int(np.searchsorted(reached, 1 - sensitivity))]
-    negative = ~positive
-    return float(weights[negative & (score < cut)].sum() / weights[negative].sum())
-
-
-def quadratic_kappa(grade: NDArray[np.int_], predicted: NDArray[np.int_]) -> float:
-    """Cohen's kappa with quadratic weights."""
-    cost = (np.arange(4)[:, None] - np.arange(4)) ** 2
-    seen = np.zeros((4, 4))
-    np.add.at(seen, (grade, predicted), 1)
-    chance = np.outer(seen.sum(1), seen.sum(0)) / seen.sum()
-    return float(1 - (cost * seen).sum() / (cost * chance).sum())
-
-
-def calibration_error(truth: NDArray[np.bool_], chance: Float, weights: Float, bins: int = 15) -> float:
-    """Expected calibration error over bins of equal mass."""
-    order = np.argsort(chance)
-    mass = np.cumsum(weights[order]) - weights[order] / 2
-    place = np.minimum((mass / weights.sum() * bins).astype(int), bins - 1)
-    error = 0.0
-    for one in range(bins):
-        inside = order[place == one]
-        if len(inside):
-            share = weights[inside] / weights[inside].sum()
-            error += float(weights[inside].sum() * abs(share @ truth[inside] - share @ chance[inside]))
-    return error / float(weights.sum())
 
 
 def write_tables(page: Path, results: Row) -> None:
@@ -182,8 +74,10 @@ def write_tables(page: Path, results: Row) -> None:
             [row for row in results["shipped_on_test_only"] if row["grade"] or any_flag(row)]
         ),
         "chain": chain_table(results["chain"]),
-        "seeds": seeds_table(results),
         "masks": masks_table(results["masks"]),
+        "warped": warped_table(results["warped"]),
+        "proof": proof_table(results["proof"]),
+        "proof-real": proof_real_table(results["proof"]),
         "patients": patients_table(results["real"]),
         "simulated": simulated_table(results["figures"]["simulated"]),
     }
@@ -231,36 +125,86 @@ def body_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def seeds_table(results: Row) -> str:
-    """One line a figure, one column a seed."""
-    by_seed = {str(results["seed"]): results["figures"], **results["other_seeds"]}
-    lines = ["| figure | " + " | ".join(f"seed {seed}" for seed in by_seed) + " |"]
-    lines += ["|---" * (len(by_seed) + 1) + "|"]
-    for name in SEED_COUNTS:
-        cells = [f"{one[name]['hits']}/{one[name]['count']}" for one in by_seed.values()]
-        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    for name in SEED_SHARES:
-        cells = [f"{one['simulated'][name]['value']:.3f}" for one in by_seed.values()]
-        lines.append(f"| simulated {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def masks_table(rows: Sequence[Row]) -> str:
-    """One line a grade: the losses that the points of a mask show."""
+    """One line a grade and use: the losses that the points of a mask show, and how many the grader flags."""
     lines = [
-        "| use | published grade | bodies | median loss % | range | over 15 % | over 20 % |",
-        "|---|---|---|---|---|---|---|",
+        "| use | published grade | bodies | median loss % | range | flagged | `fracture` | points over 15 % |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for use in ("train", "test only"):
         for grade in (3, 2, 1, 0):
-            losses = np.array([row["loss"] for row in rows if row["use"] == use and row["grade"] == grade])
-            if len(losses):
-                over = [int((losses > cut).sum()) for cut in (15, 20)]
+            chosen = [row for row in rows if row["use"] == use and row["grade"] == grade]
+            losses = np.array([row["measured"] for row in chosen])
+            if chosen:
+                flagged = sum(row["verdict"] in FLAGGED for row in chosen)
+                sure = sum(row["verdict"] == "fracture" for row in chosen)
                 lines.append(
-                    f"| {use} | {grade} | {len(losses)} | {np.median(losses):.0f} "
-                    f"| {losses.min():.0f} to {losses.max():.0f} | {over[0]} | {over[1]} |"
+                    f"| {use} | {grade} | {len(chosen)} | {np.median(losses):.0f} | {losses.min():.0f} to "
+                    f"{losses.max():.0f} | {flagged} | {sure} | {int((losses > 15).sum())} |"
                 )
     return "\n".join(lines)
+
+
+def warped_table(rows: Sequence[Row]) -> str:
+    """What is said of healthy bodies before and after a warp without a loss."""
+    plain, warped = (np.array([row[name] for row in rows]) for name in ("plain", "warped"))
+    change = np.array([row["warped_percent"] - row["plain_percent"] for row in rows])
+    apart = auroc(np.repeat([False, True], len(rows)), np.concatenate([plain, warped]))
+    half = 1.96 * change.std(ddof=1) / np.sqrt(len(change))
+    return "\n".join(
+        [
+            "| figure | value |",
+            "|---|---|",
+            f"| bodies, of {len({row['patient'] for row in rows})} patients | {len(rows)} |",
+            f"| mean P(grade >= 1) as scanned, warped | {plain.mean():.3f}, {warped.mean():.3f} |",
+            f"| mean change of the network's loss, points of percent | {change.mean():+.2f} ± {half:.2f} |",
+            f"| telling warped from scanned by P(grade >= 1), AUROC (0.5: cannot) | {apart:.3f} |",
+        ]
+    )
+
+
+def proof_table(proof: Row) -> str:
+    """One line a row: figures on the simulated bodies, and the paired test against the row above."""
+    if not proof:
+        return "(not measured yet)"
+    lines = [
+        "| row | " + " | ".join(PROOF_COLUMNS.values()) + " | against the row above: macro-F1, p |",
+        "|---" * (len(PROOF_COLUMNS) + 2) + "|",
+    ]
+    for row in proof["rows"]:
+        cells = [_with_interval(row.get(name)) for name in PROOF_COLUMNS]
+        test = row.get("against_row_above")
+        against = f"{test['macro_f1_difference']:+.3f}, {test['p']:.3f}" if test else "–"
+        collapsed = f" ({row['collapsed']} collapsed)" if row["collapsed"] else ""
+        lines.append(f"| {row['name']}{collapsed} | " + " | ".join(cells) + f" | {against} |")
+    return "\n".join(lines)
+
+
+def proof_real_table(proof: Row) -> str:
+    """One line a row: how many real bodies are flagged, and which fractures how often."""
+    if not proof:
+        return "(not measured yet)"
+    runs = len(proof["seeds"])
+    names = proof["fractures"]
+    lines = [
+        "| row | " + " | ".join(names) + " | grade 0 flagged |",
+        "|---" * (len(names) + 2) + "|",
+    ]
+    for row in proof["rows"]:
+        counts = row["real"]["0"]["flagged"]
+        flagged = " ".join(str(count) for count in counts) + f" of {row['real']['0']['bodies']}"
+        seeds = len(counts)
+        cells = [f"{row['real_flagged'][name]}/{seeds}" for name in names]
+        lines.append(f"| {row['name']} | " + " | ".join(cells) + f" | {flagged} |")
+    return "\n".join(
+        [*lines, "", f"Flagged in how many of {runs} seeds; baselines without a network have one."]
+    )
+
+
+def _with_interval(figure: Row | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure['value']:.3f} ({figure['low']:.2f}-{figure['high']:.2f})"
 
 
 def chain_table(rows: Sequence[Row]) -> str:

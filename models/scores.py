@@ -22,10 +22,12 @@ def auroc(positive: NDArray[np.bool_], score: Float) -> float:
     return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * (len(score) - hits)))
 
 
-def macro_f1(grade: NDArray[np.int_], predicted: NDArray[np.int_]) -> float:
-    """Mean over the grades of the harmonic mean of precision and recall."""
+def macro_f1(grade: NDArray[np.int_], predicted: NDArray[np.int_], weights: Float | None = None) -> float:
+    """Mean over the grades of the harmonic mean of precision and recall, each body counting by its weight, or 1."""
+    weights = np.ones(len(grade)) if weights is None else weights
     scores = []
     for one in range(GRADES):
-        hits = int(((grade == one) & (predicted == one)).sum())
-        scores.append(2 * hits / max(int((grade == one).sum() + (predicted == one).sum()), 1))
+        hits = float(weights[(grade == one) & (predicted == one)].sum())
+        both = float(weights[grade == one].sum() + weights[predicted == one].sum())
+        scores.append(2 * hits / both if both > 0 else 0.0)
     return float(np.mean(scores))

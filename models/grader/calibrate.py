@@ -15,7 +15,6 @@ from models.grader.view import misplaced
 FEWEST = 20
 """Fewer healthy or fractured bodies than this say too little to move a decision."""
 
-UNBROKEN_PERCENT = 2.0
 HeldOut = tuple[TrainedGrader, Sequence[Example]]
 
 
@@ -31,14 +30,16 @@ def calibrate(trained: TrainedGrader, held_out: Sequence[Example], seed: int = 0
 def decision_from(parts: Sequence[HeldOut], seed: int, reader_scale: float) -> Decision:
     """Fits one decision on several networks, each with examples of patients that it was not trained on.
 
-    Simulated bodies count with the grade that readers would give them (see `models.grader.readers`).
+    Simulated bodies count with the grade that readers would give them (see `models.grader.readers`); bodies without
+    CT do not count, since none is ever graded.
     """
+    parts = [(trained, [one for one in examples if not one.crop.blank]) for trained, examples in parts]
     evidence = Evidence.joined(
         [evidence_of(trained, examples, seed + number) for number, (trained, examples) in enumerate(parts)]
     )
     examples = [one for _, part in parts for one in part]
     shares = np.array([shares_as_read(one, reader_scale) for one in examples])
-    common = np.array([not one.simulated or one.own_loss_percent < UNBROKEN_PERCENT for one in examples])
+    common = np.array([not one.simulated or one.control for one in examples])
     fitted = fit_decision(evidence, shares, natural_weights(shares, common))
     return replace(fitted, reader_scale=reader_scale)
 

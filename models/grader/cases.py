@@ -11,16 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from models.grader.crop import in_axes, losses_of, neighbours_of
-from models.grader.examples import Example, reader_example, simulated_examples
-from models.grader.readers import GradedLoss
+from models.grader.examples import Example, evenly_broken, reader_example, simulated_examples
+from models.localiser.endplates import CLEAR_HU, FURTHEST_MM
+from models.localiser.frames import frames_of, realigned
+from models.localiser.half_level import half_levels
 from models.localiser.truth import CaseEntry, TrueCase, ct_path, read_truth, read_volume
 from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.findings import Vertebra
 from vfscreen.genant import POINT_NAMES, Grade, ReadGrade, SixPoints, axes_of, heights_of
 from vfscreen.masks.bodies import bodies_of_mask
 from vfscreen.masks.six_points import points_of_mask
-from vfscreen.volume import Volume
+from vfscreen.volume import AIR_HU, Volume
+
+SHARPENED_SHARE = 0.5
+"""With half of the way, heights of localisers that had left the patient out agree best: 0.34 mm in the median instead
+of 0.45. They go 0.6 of that way themselves, so that some of this is by construction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class GradedCase:
 def read_graded_case(cases: Path, entry: CaseEntry, own_marks: Path) -> GradedCase | None:
     """Reads a scan with its bodies: marked with the data, by us (`own_marks`), or read off a mask; None without.
 
-    Without published grades the marks' impressions count.
+    Points are moved to the half level on the CT where it is near (`sharpened`). Without published grades the marks'
+    impressions count.
     """
     marks = next((path for path in _marks(cases, entry, own_marks) if path.is_file()), None)
     vertebrae: tuple[Vertebra, ...] = ()
@@ -55,34 +61,66 @@ def read_graded_case(cases: Path, entry: CaseEntry, own_marks: Path) -> GradedCa
     grades = _published(cases / entry.name / "grades.csv") or impressions
     if not vertebrae or not grades:
         return None
-    return GradedCase(entry, read_volume(ct_path(cases, entry.name)), vertebrae, grades)
+    volume = read_volume(ct_path(cases, entry.name))
+    return GradedCase(entry, volume, sharpened(volume, vertebrae), grades)
 
 
-def graded_masks(cases: Path, use: str = "train") -> list[GradedLoss]:
-    """Measures the bodies with published grades of which there is a mask but no CT; `use` as in their table."""
+def sharpened(volume: Volume, vertebrae: Sequence[Vertebra]) -> tuple[Vertebra, ...]:
+    """Moves points half of the way to the half level between endplate and disc on the CT, where that is near and clear.
+
+    A reader's hand trembles by some tenths of a millimetre, which no one can see in a simulated fracture: a truth that
+    lies on the picture's own edges is one that can be learned, and asked for.
+    """
+    if not vertebrae:
+        return ()
+    points = np.stack([one.points.array() for one in vertebrae if one.points is not None])
+    frames = realigned(frames_of(points.mean(1)), points)
+    levels = half_levels(volume, frames, points)
+    near = np.abs(levels.offset_mm) <= FURTHEST_MM
+    outward = np.repeat([1.0, -1.0], 3)[None, :, None] * frames.superior[:, None]
+    share = SHARPENED_SHARE * near * np.clip(levels.fall_hu / CLEAR_HU, 0, 1)
+    moved = points + (share * levels.offset_mm)[..., None] * outward
+    return tuple(
+        _vertebra(one.level, SixPoints.from_array(six), one.level_certain)
+        for one, six in zip(vertebrae, moved, strict=True)
+    )
+
+
+def mask_examples(cases: Path, use: str = "train") -> list[Example]:
+    """Outlines of the bodies with published grades of which there is a mask but no CT; `use` as in their table.
+
+    Their planes are blank: who looks at them sees the drawn points alone.
+    """
     with (cases / "masks_only" / "grades.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["use"] == use]
-    found = []
+    found: list[Example] = []
     for name in sorted({row["mask"] for row in rows}):
         mask = read_volume(cases / "masks_only" / f"{name}.nii.gz")
-        bodies = bodies_of_mask(mask, tuple(int(level) for level in ASSESSED))
-        points = {
-            Level(body.label): points_of_mask(mask, body.label, body.centre_lps_mm)
-            for body in bodies
-            if body.whole
-        }
-        vertebrae = [_vertebra(level, six, True) for level, six in points.items() if six is not None]
+        vertebrae = list(_outlined(mask))
+        blank = Volume(np.full(mask.voxels.shape, AIR_HU, np.int16), mask.affine)
         grades = {
             level_of(row["level"]): Grade(int(row["genant_grade"])) for row in rows if row["mask"] == name
         }
-        for one in vertebrae:
-            if one.level in grades and one.axes is not None:
-                sets = [one, *neighbours_of(one, vertebrae)]
-                local = in_axes(one.axes, [body.points if body is not None else None for body in sets])
-                above, below = (body.level if body is not None else None for body in sets[1:])
-                loss = float(losses_of(local, (one.level, above, below)).max())
-                found.append(GradedLoss(name, grades[one.level], loss))
+        found += [
+            reader_example(
+                blank,
+                one,
+                vertebrae,
+                ReadGrade(float(grades[one.level])).soft(),
+                name,
+                f"{name}/{one.level}",
+            )
+            for one in vertebrae
+            if one.level in grades
+        ]
     return found
+
+
+def _outlined(mask: Volume) -> Iterator[Vertebra]:
+    for body in bodies_of_mask(mask, tuple(int(level) for level in ASSESSED)):
+        points = points_of_mask(mask, body.label, body.centre_lps_mm) if body.whole else None
+        if points is not None:
+            yield _vertebra(Level(body.label), points, True)
 
 
 def real_examples(case: GradedCase) -> list[Example]:
@@ -106,6 +144,11 @@ def bank_of(case: GradedCase, per_body: int, seed: int) -> list[Example]:
     count = per_body * len(case.healthy)
     simulated = simulated_examples(case.volume, case.vertebrae, case.healthy, case.entry.patient, count, seed)
     return [*simulated, *real_examples(case)]
+
+
+def test_set_of(case: GradedCase, per_body: int, seed: int) -> list[Example]:
+    """Makes what is asked of a network that has not seen this patient: even losses, and controls without any."""
+    return list(evenly_broken(case.volume, case.vertebrae, case.healthy, case.entry.patient, per_body, seed))
 
 
 def _marks(cases: Path, entry: CaseEntry, own_marks: Path) -> Iterator[Path]:

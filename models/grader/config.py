@@ -17,6 +17,7 @@ COMPACT = Path(__file__).parent.parent / "configs" / "compact.toml"
 class TrainingConfig:
     """How the network is trained; the weights are those of the four losses, `per_grade` a batch's share of a grade.
 
+    `reach_grades` is how far the contrastive loss lets grades attract each other (0: only their own, the plain loss).
     `real_share` is how much of each grade's draws come from bodies that readers graded, where there are any.
     """
 
@@ -25,6 +26,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-3
     temperature: float = 0.1
+    reach_grades: float = 0.5
     supcon_weight: float = 0.3
     cross_entropy_weight: float = 1.0
     regression_weight: float = 20.0
@@ -45,7 +47,7 @@ class GraderConfig:
         """Reads what `to_mapping` wrote, or a TOML file's tables."""
         first, second, third, fourth = (int(width) for width in content["net"]["widths"])
         return cls(
-            NetConfig((first, second, third, fourth), int(content["net"]["feature"])),
+            NetConfig(**{**content["net"], "widths": (first, second, third, fourth)}),
             PointError(**content["points"]),
             TrainingConfig(**content["training"]),
         )

@@ -19,12 +19,12 @@ from models.grader.trained import TrainedGrader
 from models.grader.training import Step, train
 
 FOLDS: dict[str, tuple[str, ...]] = {
-    "A": ("verse005", "verse006", "verse014", "qin0009", "hcc002"),
-    "B": ("verse007", "lidc0314", "hcc006", "qin0014"),
-    "C": ("verse008", "cmbcrc01068", "acrin001", "qin0055"),
-    "D": ("lidc0001", "lidc0005", "hcc007", "hcc011", "qin0028"),
+    "A": ("verse005", "verse006", "verse014", "qin0009", "hcc002", "lidc0005", "verse010"),
+    "B": ("verse007", "lidc0001", "lidc0314", "hcc006", "hcc007", "qin0014"),
+    "C": ("verse008", "cmbcrc01068", "acrin001", "hcc011", "qin0028", "qin0055", "verse004"),
 }
-"""Patients that are left out together; every patient of the bank is in one fold, none in two."""
+"""Patients that are left out together; every patient of the bank is in one fold, none in two. Of the last ones of A and
+C there are only masks."""
 
 Bank = Mapping[str, Sequence[Example]]
 
@@ -33,14 +33,14 @@ Bank = Mapping[str, Sequence[Example]]
 class Workshop:
     """What all trainings of one recipe share: bank (by patient), settings, seed, folder of finished networks.
 
-    `graded` are real bodies without CT, which only help to find where readers cut.
+    `asked` are other simulated bodies of the same patients: what the networks that left a patient out are asked.
     """
 
     bank: Bank
+    asked: Bank
     config: GraderConfig
     seed: int
     folder: Path
-    graded: Sequence[GradedLoss] = ()
     report: Callable[[str, Step], None] = lambda name, step: None
 
     def without(self, fold: str | None = None) -> TrainedGrader:
@@ -74,15 +74,15 @@ class Workshop:
         return hashlib.sha256(words.encode()).hexdigest()[:12]
 
     def of_fold(self, fold: str) -> list[Example]:
-        """Lists the examples of a fold's patients."""
-        return [one for patient in FOLDS[fold] for one in self.bank.get(patient, ())]
+        """Lists what is asked of a fold's patients: their simulated bodies and their real ones."""
+        real = [one for patient in FOLDS[fold] for one in self.bank.get(patient, ()) if not one.simulated]
+        return [*(one for patient in FOLDS[fold] for one in self.asked.get(patient, ())), *real]
 
     def decision(self, hidden: str | None = None) -> Decision:
         """Fits the decision on each fold's patients by the network that left them out, without those of `hidden`."""
         parts = [(self.without(fold), self.of_fold(fold)) for fold in FOLDS if fold != hidden]
         out = FOLDS[hidden] if hidden is not None else ()
-        read = [body for body in self.graded if body.patient not in out]
-        read += [
+        read = [
             GradedLoss(one.patient, one.grade, float(one.losses_percent.max()))
             for patient, part in self.bank.items()
             if patient not in out

@@ -1,4 +1,4 @@
-"""The compact network: a small residual encoder over sagittal planes, a contrastive, a grade and a loss head."""
+"""The compact network: a small residual encoder over sagittal planes; a contrastive, a loss and a grade head."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import grid_sample, normalize
+from torch.nn.functional import grid_sample, logsigmoid, normalize, softplus
 
 from models.grader.crop import VIEW_COLUMNS, VIEW_PLANES, VIEW_ROWS
 from models.grader.view import CHANNELS, Views
@@ -23,24 +23,37 @@ OUTWARDS = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0, -1.0])
 MEASURED_GAIN = 4.0
 """Losses are shares of about 0.2; the network is given them at the size of its other features."""
 
+LEAST_STEP = 0.1
+"""Two cuts of the severity are at least so far apart."""
+
 _STRIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class NetConfig:
-    """The network's sizes: channels of the four stages (each halves the picture), and of the joint feature."""
+    """The network's sizes: channels of the four stages (each halves the picture), and of the joint feature.
+
+    The rest is there to measure what each part brings: what it `sees` (the losses are those that the points show),
+    whether grades are `ordered` (one severity, cut in three places) or four names, and whether the grade head is a
+    `probe`, which changes nothing before it.
+    """
 
     widths: tuple[int, int, int, int] = (24, 48, 72, 96)
     feature: int = 192
+    sees_ct: bool = True
+    sees_outlines: bool = True
+    sees_losses: bool = True
+    ordered: bool = True
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
     """What comes out.
 
-    Shapes: embedding (n, 128), L2-normalised; logits (n, 4); loss_share (n, 3): anterior, middle, posterior height
-    that is missing against expectation, as a share (0.25 is 25 percent); slips_mm (n, 6): how far each point has
-    slipped along the spine.
+    Shapes: embedding (n, 128), L2-normalised; logits (n, 4), whose softmax are the grades' chances; loss_share (n, 3):
+    anterior, middle, posterior height that is missing against expectation, as a share (0.25 is 25 percent); slips_mm
+    (n, 6): how far each point has slipped along the spine.
     """
 
     embedding: Tensor
@@ -58,6 +71,7 @@ class GraderNet(nn.Module):
 
     def __init__(self, config: NetConfig) -> None:
         super().__init__()
+        self.config = config
         first, second, third, fourth = config.widths
         self.encoder = nn.Sequential(
             nn.Conv2d(CHANNELS, first, 5, 2, 2, bias=False),
@@ -79,20 +93,46 @@ class GraderNet(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(config.feature, EMBEDDING),
         )
-        self.grade = nn.Linear(config.feature, GRADES)
+        evidence = config.feature + HEIGHTS + 1
+        self.grade: nn.Module = _Ordered(evidence) if config.ordered else nn.Linear(evidence, GRADES)
         self.loss = nn.Linear(config.feature + POINTS, HEIGHTS)
 
     def forward(self, views: Views) -> Heads:
-        """Runs encoder and heads; the loss head corrects what the points say."""
+        """Runs encoder and heads; the loss head corrects what the points say, and the grade head hears of it."""
+        config = self.config
+        views = views.only(config.sees_ct, config.sees_outlines, config.sees_losses)
         maps = self.encoder(views.pictures)  # (n, widths[-1], rows / 16, columns / 16)
         where = self.squeeze(maps).flatten(1)  # keeps the place: a height is a distance between places
         close, slips = self.close_up(views.pictures, views.points)  # (n, 6, CLOSE_UP), (n, 6)
         known = torch.cat([views.places[:, None], views.measured * MEASURED_GAIN], 1)  # (n, 4)
         parts = [where, maps.mean((2, 3)), close.flatten(1), slips, known]
         feature = self.joint(torch.cat(parts, 1))
-        correction = self.loss(torch.cat([feature, slips], 1)) / 10
-        embedding = normalize(self.project(feature), dim=1)
-        return Heads(embedding, self.grade(feature), views.measured + correction, slips)
+        lost = views.measured + self.loss(torch.cat([feature, slips], 1)) / 10
+        evidence = torch.cat([feature, lost * MEASURED_GAIN, lost.amax(1, keepdim=True) * MEASURED_GAIN], 1)
+        logits = self.grade(evidence.detach() if config.probe else evidence)
+        return Heads(normalize(self.project(feature), dim=1), logits, lost, slips)
+
+
+class _Ordered(nn.Module):
+    """One severity cut in three places that stay in order: P(grade >= k) = sigmoid(severity - cut_k).
+
+    Source: McCullagh, J R Stat Soc B 1980;42:109 (proportional odds).
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.severity = nn.Linear(features, 1, bias=False)
+        self.first_cut = nn.Parameter(torch.zeros(1))
+        self.steps = nn.Parameter(torch.ones(GRADES - 2))
+
+    def forward(self, evidence: Tensor) -> Tensor:
+        """Shapes: evidence (n, features); returns the logarithms of the four grades' chances, (n, 4)."""
+        steps = softplus(self.steps) + LEAST_STEP
+        cuts = torch.cat([self.first_cut, self.first_cut + steps.cumsum(0)])
+        beyond = self.severity(evidence) - cuts  # (n, 3)
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which keeps its digits far from the cuts
+        between = logsigmoid(beyond[:, :-1]) + logsigmoid(-beyond[:, 1:]) + torch.log(-torch.expm1(-steps))
+        return torch.cat([logsigmoid(-beyond[:, :1]), between, logsigmoid(beyond[:, -1:])], 1)
 
 
 class _CloseUp(nn.Module):

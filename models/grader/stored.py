@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -16,7 +17,7 @@ from vfscreen.durable import write_durably
 from vfscreen.errors import WeightsDamaged
 from vfscreen.model_files import ModelCard, ModelKind, card_path, checked, write_card
 
-ARCHITECTURE = "vfscreen/compact-grader/1"
+ARCHITECTURE = "vfscreen/compact-grader/2"
 """Views, network and decision of this program; another number means that old weights cannot be read."""
 
 
@@ -57,4 +58,9 @@ def read_grader(weights: Path) -> tuple[TrainedGrader, ModelCard]:
         raise WeightsDamaged(
             "the weights do not fit the network of their card", str(weights), "choose another file"
         ) from error
+    wrong = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
+    if wrong:
+        raise WeightsDamaged(
+            f"weights of this grader are no finite numbers ({wrong[0]})", str(weights), "choose another file"
+        )
     return TrainedGrader(tensors, config, decision), card

@@ -22,7 +22,7 @@ from models.grader.examples import Example
 from models.grader.net import GraderNet, Heads
 from models.grader.trained import TrainedGrader
 from models.grader.view import Views, training_views
-from models.losses import has_collapsed, supcon
+from models.losses import has_collapsed, ordinal_supcon, supcon
 from models.sampler import balanced_batches, two_views
 
 WARM_UP = 0.05
@@ -149,7 +149,10 @@ def joint_loss(
     grades = torch.tensor([int(one.grade) for one in examples])  # (n,)
     wanted = torch.from_numpy(np.stack([one.losses_percent for one in examples]).astype(np.float32) / 100)
     known = torch.isfinite(wanted)  # (n, 3)
-    contrast = supcon(heads.embedding, grades, settings.temperature)
+    if settings.reach_grades > 0:
+        contrast = ordinal_supcon(heads.embedding, grades, settings.temperature, settings.reach_grades)
+    else:
+        contrast = supcon(heads.embedding, grades, settings.temperature)
     cross_entropy = -(shares * log_softmax(heads.logits, 1)).sum(1).mean()
     error = smooth_l1_loss(heads.loss_share, torch.nan_to_num(wanted), beta=REGRESSION_BETA, reduction="none")
     regression = (error * known).sum() / known.sum().clamp(min=1)

@@ -19,7 +19,6 @@ from models.grader.crop import (
     COLUMNS,
     FRONT_MM,
     MARGIN,
-    PLANES,
     ROWS,
     VIEW_COLUMNS,
     VIEW_PLANES,
@@ -28,6 +27,7 @@ from models.grader.crop import (
     as_hounsfield,
     losses_of,
 )  # fmt: skip
+from models.grader.vary import sideways, truncated, with_look
 from vfscreen.anatomy import Level
 
 Floats = NDArray[np.float32]
@@ -73,6 +73,18 @@ class Views:
             *(torch.cat([getattr(self, one.name), getattr(other, one.name)]) for one in fields(self))
         )
 
+    def only(self, ct: bool, outlines: bool, losses: bool) -> Views:
+        """Returns the views with what is not to be seen taken out: the outlines with the places of their points."""
+        if ct and outlines and losses:
+            return self
+        planes, drawn = self.pictures[:, :VIEW_PLANES], self.pictures[:, VIEW_PLANES:]
+        return replace(
+            self,
+            pictures=torch.cat([planes * float(ct), drawn * float(outlines)], 1),
+            points=self.points * float(outlines),
+            measured=self.measured * float(losses),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PointError:
@@ -112,8 +124,8 @@ def training_views(crops: Sequence[Crop], rng: np.random.Generator, error: Point
     slips_mm = moved[:, 0, :, 1] - _in_frame(points, origin, angle)[:, 0, :, 1]
     moved = _without_some_neighbours(moved, rng)
     planes = torch.from_numpy(np.stack([crop.planes for crop in crops]).astype(np.float32))
-    planes = _truncated(_sideways(_turned(planes, origin, angle), rng), rng)
-    planes = _with_look(normalised(planes), rng)
+    planes = truncated(sideways(_turned(planes, origin, angle), rng), rng)
+    planes = with_look(normalised(planes), rng)
     one_off = torch.from_numpy((rng.integers(-1, 2, n) * (rng.random(n) < 0.3)).astype(np.float32))
     places = _places(crops) + one_off / LEVELS_PER_UNIT
     pictures = torch.cat([planes, outlines(torch.from_numpy(moved))], 1)
@@ -255,52 +267,7 @@ def _in_frame(points_mm: Floats, origin: Floats, angle: Floats) -> Floats:
     return turned.astype(np.float32)
 
 
-def _sideways(planes: Tensor, rng: np.random.Generator) -> Tensor:
-    """Chooses the view's planes, up to one plane off the middle and from either side."""
-    chosen = []
-    for one in planes:
-        start = int(rng.choice(PLANES - VIEW_PLANES + 1, p=(0.2, 0.6, 0.2)))
-        part = one[start : start + VIEW_PLANES]
-        chosen.append(part.flip(0) if rng.random() < 0.5 else part)
-    return torch.stack(chosen)
-
-
 def _without_some_neighbours(points_mm: Floats, rng: np.random.Generator) -> Floats:
     points_mm = points_mm.copy()
     points_mm[:, 1:][rng.random((len(points_mm), 2)) < 0.12] = np.nan
     return points_mm
-
-
-def _truncated(planes: Tensor, rng: np.random.Generator) -> Tensor:
-    """Lets the scan end above, below or in front of the body, as at the edge of a field of view."""
-    for one in planes:
-        if rng.random() < 0.12:
-            rows = int(rng.integers(2, 30))
-            one[:, :rows] = -1024.0
-        if rng.random() < 0.12:
-            rows = int(rng.integers(2, 30))
-            one[:, -rows:] = -1024.0
-        if rng.random() < 0.06:
-            one[:, :, : int(rng.integers(1, 10))] = -1024.0
-    return planes
-
-
-def _with_look(planes: Tensor, rng: np.random.Generator) -> Tensor:
-    """Varies brightness, contrast, sharpness and noise, and blanks a patch now and then."""
-    n = len(planes)
-    gain = torch.from_numpy(np.exp(rng.normal(0, 0.18, (n, 1, 1, 1))).astype(np.float32))
-    offset = torch.from_numpy(rng.normal(0, 0.15, (n, 1, 1, 1)).astype(np.float32))
-    planes = planes * gain + offset
-    blurred = functional.avg_pool2d(planes, 3, 1, 1)
-    sharpness = torch.from_numpy(rng.uniform(-0.5, 1.0, (n, 1, 1, 1)).astype(np.float32))
-    planes = planes + (blurred - planes) * sharpness
-    noise = torch.from_numpy(rng.standard_normal(planes.shape, dtype=np.float32))
-    grain = functional.avg_pool2d(noise, 3, 1, 1) * 2
-    level = torch.from_numpy((rng.random((n, 1, 1, 1)) ** 2 * 0.5).astype(np.float32))
-    mix = torch.from_numpy(rng.random((n, 1, 1, 1), dtype=np.float32))
-    planes = planes + level * (mix * noise + (1 - mix) * grain)
-    for one in planes:
-        if rng.random() < 0.25:
-            row, column = int(rng.integers(VIEW_ROWS - 12)), int(rng.integers(VIEW_COLUMNS - 12))
-            one[:, row : row + int(rng.integers(4, 12)), column : column + int(rng.integers(4, 12))] = 0.0
-    return planes

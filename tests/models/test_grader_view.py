@@ -49,6 +49,19 @@ def test_a_plain_view_is_the_middle_of_the_crop(demo_examples: list[Example]) ->
     assert torch.equal(views.mirrored().pictures[:, 0], views.pictures[:, VIEW_PLANES - 1])
 
 
+def test_what_is_not_to_be_seen_is_taken_out(demo_examples: list[Example]) -> None:
+    views = plain_views([one.crop for one in demo_examples[:3]])
+    alone = views.only(ct=True, outlines=False, losses=False)
+    assert torch.equal(alone.pictures[:, :VIEW_PLANES], views.pictures[:, :VIEW_PLANES])
+    assert not bool(alone.pictures[:, VIEW_PLANES:].any())
+    assert not bool(alone.points.any())
+    assert not bool(alone.measured.any())
+    drawn = views.only(ct=False, outlines=True, losses=True)
+    assert not bool(drawn.pictures[:, :VIEW_PLANES].any())
+    assert torch.equal(drawn.points, views.points)
+    assert views.only(ct=True, outlines=True, losses=True) is views
+
+
 def test_the_seed_decides_the_view(demo_examples: list[Example]) -> None:
     crops = [one.crop for one in demo_examples[:4]]
     first, again, other = (
