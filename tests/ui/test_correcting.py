@@ -15,7 +15,8 @@ from ui.composition import House
 from ui.desktop import correcting, grading
 from ui.desktop.panel import panel_of
 from ui.desktop.rail import rail_of
-from ui.desktop.room import ReadingRoom, Tone, Tool
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Tone, Tool
 from vfscreen.cases import BodyEdit
 from vfscreen.correcting import HAND_UNCERTAINTY_MM
 from vfscreen.findings import PLACED_BY_HAND, Mode, Phase

@@ -17,7 +17,7 @@ from tests.ui.windows import PATIENCE_MS, Wait, canvas_of, delete, open_window, 
 from ui import words
 from ui.composition import House
 from ui.desktop.panel import panel_of
-from ui.desktop.room import Tool
+from ui.desktop.states import Tool
 from ui.desktop.window import MainWindow
 from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Refusal
 

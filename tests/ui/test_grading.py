@@ -11,7 +11,8 @@ from tests.ui.test_room import level
 from ui import words
 from ui.composition import House
 from ui.desktop import grading
-from ui.desktop.room import Chooser, ReadingRoom, Tone
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Chooser, Tone
 from vfscreen.errors import DiskFull
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase, Reading
 from vfscreen.genant import ReadGrade, Shape

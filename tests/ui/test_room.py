@@ -6,7 +6,8 @@ from tests.ui.department import LEVELS, models_in_use, screening
 from ui.composition import House
 from ui.desktop import grading
 from ui.desktop.resume import Place, keep_place, last_place
-from ui.desktop.room import Change, ReadingRoom
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Change
 from ui.desktop.windows import SOFT_TISSUE
 from vfscreen.findings import Mode
 from vfscreen.genant import ReadGrade

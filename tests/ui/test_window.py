@@ -17,7 +17,7 @@ from tests.ui.test_room import level
 from tests.ui.windows import PATIENCE_MS, Wait, canvas_of, delete, focused, open_window, press
 from ui.composition import House
 from ui.desktop.resume import last_place
-from ui.desktop.room import Chooser
+from ui.desktop.states import Chooser
 from ui.desktop.window import PLACE_FILE, MainWindow
 from vfscreen.errors import StoreLocked
 from vfscreen.findings import Mode

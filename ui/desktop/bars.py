@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from ui import words
-from ui.desktop.room import ReadingRoom, Tone
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Tone
 from ui.desktop.worklist import short_name
 
 HEADER_PX, STATE_PX = 40, 26

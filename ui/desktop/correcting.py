@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ui import words
 from ui.desktop.grading import nothing_waits
-from ui.desktop.room import Change, ReadingRoom, Tone, Tool, failed
+from ui.desktop.room import ReadingRoom, failed
+from ui.desktop.states import Change, Tone, Tool
 from vfscreen.cases import BodyEdit, Case
 from vfscreen.correcting import added, as_t13, measured, removed, shifted, shifted_from, vouched_for
 from vfscreen.errors import KnownError, StaleCase

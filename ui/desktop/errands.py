@@ -13,7 +13,8 @@ from ui.desktop.background import Courier, Importer, ScreeningQueue
 from ui.desktop.pages import ImportPage, Page
 from ui.desktop.parts import Parts
 from ui.desktop.regrading import Regrading
-from ui.desktop.room import Change, ReadingRoom
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Change
 from ui.engine_client import EngineClient
 
 if TYPE_CHECKING:

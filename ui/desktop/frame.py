@@ -16,7 +16,8 @@ from ui.desktop.panel_view import PanelView
 from ui.desktop.picture import Picture
 from ui.desktop.rail import rail_of
 from ui.desktop.rail_view import RailView
-from ui.desktop.room import Change, ReadingRoom
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Change
 from ui.desktop.worklist_view import WorklistView
 
 

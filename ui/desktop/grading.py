@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ui import words
-from ui.desktop.room import Change, Chooser, Draft, ReadingRoom, Tone
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Change, Chooser, Draft, Tone
 from ui.desktop.worklist import renewed
 from vfscreen.cases import Undone
 from vfscreen.errors import KnownError, StaleCase

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ui import words
-from ui.desktop.room import Chooser, ReadingRoom
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Chooser
 from vfscreen.cases import Body, Case
 from vfscreen.findings import Phase, Reading
 from vfscreen.genant import ReadGrade, Shape

@@ -26,7 +26,7 @@ from ui.desktop.grading import CANNOT_GRADE, DEFORMITIES
 from ui.desktop.keys import TextField
 from ui.desktop.panel import Panel
 from ui.desktop.rail_view import paint_grade
-from ui.desktop.room import Chooser
+from ui.desktop.states import Chooser
 from ui.desktop.windows import Window
 from vfscreen.genant import ReadGrade, Shape
 

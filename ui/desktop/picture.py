@@ -14,7 +14,8 @@ from ui.desktop import correcting
 from ui.desktop.bars import set_role
 from ui.desktop.canvas_loading import CanvasLoader
 from ui.desktop.marks import marks_of
-from ui.desktop.room import Change, ReadingRoom
+from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Change
 from vfscreen.cases import Case
 from vfscreen.reading import refusals_elsewhere
 from vfscreen.volume import Volume

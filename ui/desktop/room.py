@@ -3,69 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import Enum, Flag, auto
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ui import words
 from ui.desktop.resume import Place
+from ui.desktop.states import Change, Chooser, Draft, Tone, Tool
 from ui.desktop.windows import BONE, Window
 from vfscreen.cases import Body, Case, CaseRow, CaseState
 from vfscreen.correcting import findings_now
 from vfscreen.errors import KnownError
 from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Reading
-from vfscreen.genant import Reference, Shape
+from vfscreen.genant import Reference
 from vfscreen.ports import CaseStore
 from vfscreen.reading import gradable_bodies, may_show_opinion, next_ungraded, ungraded_bodies
 from vfscreen.reference import EXPECTED, ReferenceTable
 from vfscreen.volume import Volume
-
-
-class Change(Flag):
-    """What a screen must draw again."""
-
-    ROWS = auto()
-    CASE = auto()
-    BODY = auto()
-    SLICE = auto()
-    WINDOW = auto()
-    STATE = auto()
-    TOOL = auto()
-    GEOMETRY = auto()
-
-
-class Tone(Enum):
-    """How the state line speaks: plainly, of something stored, or of a failure (which stays)."""
-
-    PLAIN = auto()
-    STORED = auto()
-    FAILURE = auto()
-
-
-class Chooser(Enum):
-    """The short list that is open beside the rail."""
-
-    NOT_ASSESSABLE = auto()
-    OTHER_DEFORMITY = auto()
-
-
-class Tool(Enum):
-    """What the mouse does to the picture's bodies until it is done."""
-
-    MEASURE = auto()
-    ADD = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What was said of the vertebra here before its grade, to be stored with it."""
-
-    shape: Shape | None = None
-    sure: bool = True
-
 
 Float = NDArray[np.float64]
 OpenVolume = Callable[[Case], Volume | None]

@@ -30,7 +30,8 @@ from ui.desktop.menus import fill_menus
 from ui.desktop.pages import Page
 from ui.desktop.parts import Parts
 from ui.desktop.resume import Place, keep_place, last_place
-from ui.desktop.room import Change, ReadingRoom, failed
+from ui.desktop.room import ReadingRoom, failed
+from ui.desktop.states import Change
 from ui.report import write_report
 from vfscreen.errors import KnownError
 from vfscreen.findings import Mode
