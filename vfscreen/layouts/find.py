@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vfscreen.intake.survey import why_missing
 from vfscreen.layouts.labelled import LabelledSet
 from vfscreen.layouts.published import is_published_layout, read_published_layout
 from vfscreen.layouts.verse import is_verse_layout, read_verse_layout
@@ -17,7 +18,7 @@ def find_layout(folder: Path, grades: Path | None = None) -> LabelledSet | None:
     Raises:
         UnreadableFile: its grades cannot be read.
     """
-    if not folder.is_dir():
+    if why_missing(folder) or not folder.is_dir():
         return None
     if is_published_layout(folder):
         return read_published_layout(folder)
