@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfscreen.anatomy import Level
+from vfscreen.errors import UnsupportedGeometry
 from vfscreen.findings import Vertebra
 from vfscreen.genant import Axes, Heights, Reference, SixPoints, axes_of, losses
 from vfscreen.grid_sampling import sample_grid
@@ -138,10 +139,14 @@ def cut_crop(
     `shape` is `SHAPE`, with a margin to turn and shift it in, or `VIEW_SHAPE`, a third of the work.
 
     Raises:
-        ValueError: the body has no points.
+        ValueError: the body has no points. UnsupportedGeometry: they are no finite numbers.
     """
     if vertebra.points is None:
         raise ValueError(f"{vertebra.level} has no points to cut it out by")
+    if not np.isfinite(vertebra.points.array()).all():
+        raise UnsupportedGeometry(
+            "its points are no finite numbers", str(vertebra.level), "place the points of this vertebra again"
+        )
     axes = axes_of(vertebra.points)
     sets = [vertebra.points, above.points if above else None, below.points if below else None]
     return Crop(

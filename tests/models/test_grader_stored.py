@@ -79,3 +79,17 @@ def test_a_card_without_settings_is_refused(stored: Path) -> None:
     card_path(stored).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(WeightsDamaged, match="lacks its settings"):
         load_grader(stored)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_finite_numbers_are_refused_though_their_card_fits(
+    tmp_path: Path, value: float
+) -> None:
+    trained = untrained()
+    name = next(iter(trained.weights))
+    trained.weights[name].view(-1)[0] = value
+    weights = tmp_path / "grader.safetensors"
+    save_grader(trained, weights, CARD)
+    with pytest.raises(WeightsDamaged, match="no finite numbers") as told:
+        load_grader(weights)
+    assert name in told.value.what

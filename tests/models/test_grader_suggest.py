@@ -9,6 +9,7 @@ import pytest
 
 from models.grader import load_grader
 from models.grader.suggest import BUNDLED
+from vfscreen.errors import UnsupportedGeometry
 from vfscreen.findings import TOO_THICK, Verdict, Vertebra
 from vfscreen.model_files import read_card
 from vfscreen.ports import Grader
@@ -90,3 +91,18 @@ def test_the_bundled_card_says_what_must_be_said() -> None:
     assert "simulated_share_of_examples" in card.metrics
     assert "must not be used" in card.notes.lower()
     assert BUNDLED.stat().st_size < 4_000_000
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_points_that_are_no_finite_numbers_are_refused_by_their_level_and_the_grader_goes_on(
+    grader: Grader, demo_volume: Volume, demo_bodies: list[Vertebra], value: float
+) -> None:
+    body = demo_bodies[3]
+    assert body.points is not None
+    points = body.points.array()
+    points[1, 2] = value
+    spoilt = replace(body, points=type(body.points).from_array(points))
+    with pytest.raises(UnsupportedGeometry, match="no finite numbers") as told:
+        grader.grade(demo_volume, [spoilt])
+    assert told.value.where == str(body.level)
+    assert grader.grade(demo_volume, [body])[0] is not None
