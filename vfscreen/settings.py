@@ -53,13 +53,11 @@ class Settings:
     ] = Mode.READ
     reference: Annotated[
         Reference,
-        Words(
-            "Against what height loss is measured: expected_by_level, neighbours, or own_posterior (sees no crush)."
-        ),
+        Words("Against what height loss is measured. Its own posterior height sees no crush."),
     ] = Reference.EXPECTED_BY_LEVEL
     reference_file: Annotated[
         str,
-        Words("A CSV file of healthy bodies by level for expected_by_level. Empty: the program's own table."),
+        Words("A CSV file of healthy bodies for what is usual at a level. Empty: the program's own table."),
     ] = ""
     go_on_by_itself: Annotated[bool, Words("After a grade, go on to the next ungraded vertebra.")] = True
     cache_gigabytes: Annotated[float, Words("How much room the slice cache may take.", low=1)] = 20.0
