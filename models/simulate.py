@@ -3,8 +3,8 @@
 The field is analytic and takes healthy space to broken space. In the body's own axes the endplates come closer by
 what each height shall lose; the spine above and below follows as a rigid part, fitted to the moved rims; the discs
 blend between the two. Behind and in front of the body the change is spread over body and discs, so that the arch
-bends instead of breaking. Resampling needs the inverse, which a damped fixed-point iteration finds (the plain one
-diverges where a disc is stretched to more than twice its height).
+bends instead of breaking. Resampling needs the inverse, which a damped fixed-point iteration finds: the plain one
+diverges where a disc is stretched to more than twice its height, so steps get shorter where they overshoot.
 
 What others build on: `field_of(points, deformity)` of the healthy body's points, then `forward`, `displacement` and
 `inverse` of the field. A broken picture reads the CT at `inverse(places)`. A broken body is seen unbroken the other
@@ -104,16 +104,19 @@ class Field:
         wanted = ((points_lps_mm - self.axes.origin) @ rotation.T).reshape(-1, 3)
         found = wanted - self._moves(wanted)
         active = np.arange(len(wanted))
-        residuals = np.zeros(len(wanted))
+        residuals, last_error = np.zeros(len(wanted)), np.zeros_like(wanted)
+        damping = np.full((len(wanted), 1), DAMPING)
         for _ in range(MOST_STEPS):
             error = wanted[active] - found[active] - self._moves(found[active])
             size = np.abs(error).max(-1)
-            residuals[active] = size
+            overshot = ((error * last_error[active]).sum(-1) < 0) & (size > residuals[active] / 2)
+            damping[active[overshot]] /= 2  # space is stretched here
+            residuals[active], last_error[active] = size, error
             open_ones = size > CLOSE_ENOUGH_MM
             active = active[open_ones]
             if not len(active):
                 break
-            found[active] += DAMPING * error[open_ones]
+            found[active] += damping[active] * error[open_ones]
         back = found.reshape(points_lps_mm.shape) @ rotation + self.axes.origin
         return back, float(residuals.max(initial=0.0))
 
