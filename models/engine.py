@@ -2,8 +2,8 @@
 
 Lines in: {"id", "verb", "path", "files", "facts", "localiser", "grader", "bodies_from", "vertebrae", "threads"}; the
 verb is screen, grade, embed, explain or cancel; files come with the facts they had when they were taken in; a model
-that is null is the bundled one; `bodies_from` names a mask in the localiser's place; no threads are as many as the
-engine thinks right. A screening measures against "reference", with the table of "reference_file" (null: our own). So
+that is null is the bundled one; `bodies_from` names a mask, or holds the bodies, in the localiser's place; no threads
+are as many as the engine thinks right. A screening measures against "reference", with the table of "reference_file" (null: our own). So
 does an explanation, of the vertebra at "place"; it is written to the file "keep", for pictures do not go through the
 pipe.
 Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
@@ -31,6 +31,7 @@ from vfscreen.findings import Suggestion
 from vfscreen.genant import Reference
 from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.intake.study import read_files
+from vfscreen.known_bodies import KnownBodies
 from vfscreen.ports import Localiser, Progress
 from vfscreen.reference_file import ReferenceChoice
 from vfscreen.screening import screen_series
@@ -144,6 +145,8 @@ class Engine:
 
     def _load_localiser(self, request: Json, loaded: LoadedSeries, progress: Progress) -> Localiser:
         choice = bodies_from_from_wire(request["bodies_from"])
+        if isinstance(choice, KnownBodies):
+            return choice
         if choice is not None:
             return load_mask(choice, loaded, progress)
         weights = _chosen(request["localiser"])

@@ -22,6 +22,7 @@ from ui.child_process import ChildProcess, Json, own_command
 from vfscreen.errors import EngineDied, KnownError, NoSuchThing
 from vfscreen.explanations import Explanation, ExplanationShelf
 from vfscreen.findings import Screening, SeriesFacts, Suggestion, Vertebra
+from vfscreen.known_bodies import KnownBodies
 from vfscreen.masks import BodiesFrom
 from vfscreen.ports import Progress
 from vfscreen.reference_file import USUAL as USUAL_REFERENCE
@@ -108,7 +109,7 @@ class EngineClient:
         files: Sequence[Path] = (),
         facts: SeriesFacts | None = None,
         models: ModelChoice = BUNDLED,
-        bodies_from: BodiesFrom | None = None,
+        bodies_from: BodiesFrom | KnownBodies | None = None,
         on_progress: Progress = _silent,
         urgent: bool = False,
     ) -> Future[Screening]:

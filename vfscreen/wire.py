@@ -16,6 +16,7 @@ from vfscreen.anatomy import level_of
 from vfscreen.errors import KnownError
 from vfscreen.findings import Finding, Refusal, Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.genant import Axes, Grade, Heights, Morphometry, Reference, Shape, SixPoints
+from vfscreen.known_bodies import KnownBodies
 from vfscreen.masks import BodiesFrom, MaskKind
 
 Json = dict[str, Any]
@@ -134,17 +135,26 @@ def suggestion_from_wire(content: Json) -> Suggestion:
     )
 
 
-def bodies_from_to_wire(choice: BodiesFrom | None) -> Json | None:
+def bodies_from_to_wire(choice: BodiesFrom | KnownBodies | None) -> Json | None:
     """Writes where bodies come from instead of the localiser."""
     if choice is None:
         return None
+    if isinstance(choice, KnownBodies):
+        return {
+            "name": choice.name,
+            "vertebrae": [vertebra_to_wire(body) for body in choice.vertebrae],
+            "refusals": [asdict(refusal) for refusal in choice.refusals],
+        }
     return {"mask": None if choice.mask is None else str(choice.mask), "kind": str(choice.kind)}
 
 
-def bodies_from_from_wire(content: Json | None) -> BodiesFrom | None:
+def bodies_from_from_wire(content: Json | None) -> BodiesFrom | KnownBodies | None:
     """Reads what `bodies_from_to_wire` wrote."""
     if content is None:
         return None
+    if "vertebrae" in content:
+        bodies = tuple(vertebra_from_wire(body) for body in content["vertebrae"])
+        return KnownBodies(content["name"], bodies, tuple(Refusal(**one) for one in content["refusals"]))
     mask = content["mask"]
     return BodiesFrom(None if mask is None else Path(mask), MaskKind(content["kind"]))
 

@@ -30,10 +30,11 @@ from ui.desktop.parts import Parts
 from ui.desktop.retrain import Retraining, Stage
 from ui.desktop.retrain_view import RetrainPage
 from ui.engine_client import EngineClient
-from vfscreen.cases import NewSeries, Split
+from vfscreen.cases import GeometrySource, NewSeries, Split
 from vfscreen.data_folder import DataFolder
 from vfscreen.findings import Mode
 from vfscreen.genant import ReadGrade
+from vfscreen.importing import import_paths, key_of
 from vfscreen.model_files import ModelCard, ModelKind
 from vfscreen.model_shelf import Shelf, in_use
 from vfscreen.ports import CaseStore
@@ -226,6 +227,40 @@ def test_work_that_comes_while_the_queue_looks_for_work_is_not_forgotten(
     qtbot.waitUntil(lambda: resting == ["", ""], timeout=PATIENCE_MS)
     assert (store.asked, faults) == (2, [])
     engine.close()
+
+
+def test_a_case_taken_in_with_a_mask_keeps_its_bodies_when_the_grader_changes(
+    ct: Path, tmp_path: Path, qapp: QApplication, qtbot: Any
+) -> None:
+    """The localiser's points would carry the suggestion, and the mask's would be shown."""
+    house = open_house(DataFolder(tmp_path))
+    key = key_of(house.store, house.folder.key)
+    (taken,) = import_paths([ct], house.store, house.cache, key=key, progress=lambda _what, _share: None)
+    older = screening({"localiser": "mask-verse", "grader": "older"})
+    house.store.record_screening(taken.series_id, older, GeometrySource.MASK)
+    before = house.store.case(taken.series_id, READER).bodies
+    parts = Parts(house.folder, house.settings, house.store, house.cache, house.shelf, READER, *NOTHING)
+    engine, faults, screened = EngineClient(), list[object](), list[str]()
+    queue = ScreeningQueue(
+        parts,
+        Courier(qapp),
+        engine,
+        on_progress=lambda _doing, _share: None,
+        on_screened=screened.append,
+        on_warning=faults.append,
+        on_fault=faults.append,
+    )
+    queue.work_off()
+    qtbot.waitUntil(lambda: bool(screened or faults), timeout=PATIENCE_MS)
+    grader = in_use(house.shelf, ModelKind.GRADER).model.card.id
+    case = house.store.case(taken.series_id, READER, grader)
+    assert [(body.body_id, body.geometry_version, body.source, body.who) for body in case.bodies] == [
+        (body.body_id, 1, GeometrySource.MASK, "mask-verse") for body in before
+    ]
+    assert {said.model for finding in case.findings.values() if (said := finding.suggestion)} == {grader}
+    assert not faults
+    engine.close()
+    house.store.close()
 
 
 def test_the_window_keeps_dated_backups_by_itself(house: House, qtbot: Any) -> None:

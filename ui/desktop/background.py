@@ -11,9 +11,10 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from ui.desktop.parts import Parts
 from ui.engine_client import Cancelled, EngineClient, ModelChoice
-from vfscreen.cases import Case
+from vfscreen.cases import Case, GeometrySource
 from vfscreen.errors import KnownError, ReferenceWrong, RefusedInput, UnreadableFile, WeightsDamaged
 from vfscreen.findings import Refusal, Screening
+from vfscreen.known_bodies import kept_bodies
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import in_use
 from vfscreen.volume import Volume
@@ -156,7 +157,12 @@ class ScreeningQueue:
         told("starting", 0.0)
         models = ModelChoice(localiser.model.weights, grader.model.weights)
         asked = self._engine.screen(
-            case.source, files=case.files, facts=case.facts, models=models, on_progress=told
+            case.source,
+            files=case.files,
+            facts=case.facts,
+            models=models,
+            bodies_from=kept_bodies(case),
+            on_progress=told,
         )
         asked.add_done_callback(lambda done: self._courier.post(lambda: self._answered(case, names, done)))
 
@@ -168,7 +174,7 @@ class ScreeningQueue:
         gone = isinstance(fault, UnreadableFile)  # files that are gone today may be back tomorrow
         if fault is None or (isinstance(fault, RefusedInput) and not gone):
             screening = done.result() if fault is None else _refused(case, models, fault)
-            self._courier.run(lambda: self._keep(case.series_id, screening), self._failed, "queue")
+            self._courier.run(lambda: self._keep(case, screening), self._failed, "queue")
             return
         self._passed_over.add(case.series_id)
         self._on_fault(fault if isinstance(fault, Exception) else RuntimeError(repr(fault)))
@@ -177,9 +183,10 @@ class ScreeningQueue:
         else:
             self._courier.run(self._next, self._failed, "queue")
 
-    def _keep(self, series_id: str, screening: Screening) -> None:
-        self._parts.store.record_screening(series_id, screening)
-        self._courier.post(lambda: self._on_screened(series_id))
+    def _keep(self, case: Case, screening: Screening) -> None:
+        source = GeometrySource.LOCALISER if kept_bodies(case) is None else GeometrySource.MASK
+        self._parts.store.record_screening(case.series_id, screening, source)
+        self._courier.post(lambda: self._on_screened(case.series_id))
         self._next()
 
     def _rest(self) -> None:
