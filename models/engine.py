@@ -3,9 +3,9 @@
 Lines in: {"id", "verb", "path", "files", "facts", "localiser", "grader", "bodies_from", "vertebrae", "threads"}; the
 verb is screen, grade, embed, explain or cancel; files come with the facts they had when they were taken in; a model
 that is null is the bundled one; `bodies_from` names a mask, or holds the bodies, in the localiser's place; no threads
-are as many as the engine thinks right. A screening measures against "reference", with the table of "reference_file" (null: our own). So
-does an explanation, of the vertebra at "place"; it is written to the file "keep", for pictures do not go through the
-pipe.
+are as many as the engine thinks right. A screening measures against "reference", with the table of "reference_file"
+(null: our own). So does an explanation, of the vertebra at "place"; it is written to the file "keep", for pictures do
+not go through the pipe.
 Lines out: {"id", "progress"}, then one of {"id", "result"}, {"id", "error"}, {"id", "bug"}, {"id", "cancelled"}.
 """
 
