@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from PySide6.QtCore import Signal
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
@@ -44,8 +45,6 @@ class Frame(QMainWindow):
         self.rail, self.panel = RailView(), PanelView()
         self.pages = QStackedWidget()
         self.pages.addWidget(self._reading_page())
-        self.key_sheet = KeySheet()
-        self.add_page(self.key_sheet)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
@@ -81,6 +80,13 @@ class Frame(QMainWindow):
         row.addWidget(self.rail)
         row.addWidget(self.panel)
         return page
+
+    @cached_property
+    def key_sheet(self) -> KeySheet:
+        """The page of all keys, made when it is first asked for."""
+        sheet = KeySheet()
+        self.add_page(sheet)
+        return sheet
 
     def add_page(self, page: Page) -> None:
         """Takes in a page that can cover the picture."""

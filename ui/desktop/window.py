@@ -78,6 +78,7 @@ class MainWindow(Frame):
         self._acts, self._keys = acts_by_id(), acts_by_key()
         self._folded_by_hand = False
         self._seen = False
+        self._begin_at: Place | None = None
         self.build(self.room, self.fault, self._safely)
         self.closed_page.connect(self.escape)
         fill_menus(self.menuBar(), self.desk, self.do)
@@ -110,21 +111,17 @@ class MainWindow(Frame):
     # -- starting and ending
 
     def start(self, open_series: str | None) -> None:
-        """Fills the worklist, goes back to the last place (or to `open_series`), then brings the canvas in."""
+        """Fills the worklist; once it is on the screen, goes back to the last place (or to `open_series`)."""
         self.room.load_rows()
         place = last_place(self._parts.folder.root / PLACE_FILE)
         known = {row.series_id for row in self.room.rows}
         if open_series is not None and (place is None or place.series_id != open_series):
             place = Place(open_series)
-        if place is not None and place.series_id in known:
-            here = place
-            self._safely(lambda: self.open(here.series_id, here))
-        if self._parts.notes and not self.room.said:
-            self.room.say(" ".join(self._parts.notes))
+        self._begin_at = place if place is not None and place.series_id in known else None
         self._room_changed(Change.ROWS | Change.STATE)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Begins to load the canvas once the window, with its worklist, is on the screen."""
+        """Opens the study and begins to load the canvas once the window, with its worklist, is on the screen."""
         super().paintEvent(event)
         if not self._seen:
             self._seen = True
@@ -132,6 +129,11 @@ class MainWindow(Frame):
 
     def _after_first_paint(self) -> None:
         self.shown.emit()
+        here = self._begin_at
+        if here is not None:
+            self._safely(lambda: self.open(here.series_id, here))
+        if self._parts.notes and not self.room.said:
+            self.room.say(" ".join(self._parts.notes))
         self.picture.ready.connect(self.errands.begin)
         self.picture.load_canvas()
 
