@@ -122,3 +122,16 @@ def test_a_departments_table_is_taken_and_named_with_the_loss(
     type_into(window, "reference_file", str(table))
     first = next(iter(window.room.findings.values())).morphometry
     assert first is not None and first.table.startswith("ours.csv ")
+
+
+def test_nobody_else_reads_on_while_a_grade_is_not_stored(window: MainWindow, house: House) -> None:
+    """The settings said "stored", and the next person's grades went to the one before."""
+    room, before = window.room, house.reader
+    grading.grade(room, ReadGrade.MILD)
+    room.unstored = room.case and next(iter(room.case.readings.values()))
+    type_into(window, "reader", "Dr M")
+    assert f"A grade of {before} is not stored yet" in page_of(window).said("reader")
+    assert (load_settings(house.folder.settings).reader, room.reader) == (before, before)
+    room.unstored = None
+    type_into(window, "reader", "Dr M")
+    assert (load_settings(house.folder.settings).reader, room.reader) == ("Dr M", "Dr M")

@@ -207,12 +207,14 @@ class Errands:
         """Has the engine measure losses against this from now on."""
         self._engine.measure_against(reference)
 
-    def settings_page(self, on_change: Callable[[Settings], None]) -> SettingsPage:
+    def settings_page(
+        self, allow: Callable[[Settings], None], on_change: Callable[[Settings], None]
+    ) -> SettingsPage:
         """Returns the page of the settings; made at its first use."""
         if self._settings is None:
             from ui.desktop.settings_view import SettingsPage
 
-            self._settings = SettingsPage(self._parts.folder.settings)
+            self._settings = SettingsPage(self._parts.folder.settings, allow)
             self._settings.changed.connect(on_change)
             self._around.add_page(self._settings)
         self._settings.refresh()

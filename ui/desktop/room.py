@@ -125,13 +125,21 @@ class ReadingRoom:
             self.tell(Change.BODY | Change.STATE)
 
     def change_reader(self, reader: str) -> None:
-        """Goes on as another reader, in their own worklist; the open study is read anew as theirs."""
+        """Goes on as another reader, in their own worklist; the open study is read anew as theirs.
+
+        Raises:
+            KnownError: the store cannot be read; the reader is still the one before.
+        """
         if reader == self.reader or not self.may_leave():
             return
-        self.reader = reader
-        self.load_rows()
-        if self.case is not None:
-            self.open(self.case.series_id, Place(self.case.series_id, self.here, self.slice))
+        before, self.reader = self.reader, reader
+        try:
+            self.load_rows()
+            if self.case is not None:
+                self.open(self.case.series_id, Place(self.case.series_id, self.here, self.slice))
+        except KnownError:
+            self.reader = before
+            raise
 
     def next_open_row(self) -> CaseRow | None:
         """Returns the next study of the worklist that is not done, after the open one, then from the top."""
@@ -319,7 +327,7 @@ class ReadingRoom:
 
     def points_shown(self, body: Body) -> bool:
         """Says whether the reader may see where a body's points are: with the opinion, or having placed them."""
-        own = PLACED_BY_HAND in body.vertebra.flags and body.who == self.reader
+        own = PLACED_BY_HAND in body.vertebra.flags and body.points_by == self.reader
         return body.vertebra.points is not None and (own or self.opinion_shown())
 
     def levels_to_go(self) -> int:

@@ -38,9 +38,11 @@ class SettingsPage(Page):
 
     changed = Signal(object)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, allow: Callable[[Settings], None]) -> None:
+        """`allow` raises a `KnownError` where settings cannot be taken now; then they are not stored."""
         super().__init__("Settings")
         self._path = path
+        self._allow = allow
         self._said: dict[str, QLabel] = {}
         self._show: dict[str, Callable[[Any], None]] = {}
         self.fields: dict[str, TextField] = {}
@@ -181,6 +183,7 @@ class SettingsPage(Page):
         """Raises what a setting alone cannot know: shares that leave nobody to train on, a file that is no table."""
         settings.shares()
         settings.reference_choice(self._path.parent).table()
+        self._allow(settings)
 
     def _say(self, row: SettingRow, sentence: str, role: str) -> None:
         label = self._said[row.name]

@@ -33,7 +33,7 @@ from ui.desktop.resume import Place, keep_place, last_place
 from ui.desktop.room import ReadingRoom, failed
 from ui.desktop.states import Change
 from ui.report import write_report
-from vfscreen.errors import KnownError
+from vfscreen.errors import KnownError, SettingWrong
 from vfscreen.findings import Mode
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import id_in_use
@@ -308,7 +308,16 @@ class MainWindow(Frame):
 
     def show_settings(self) -> None:
         """Shows the page of the settings."""
-        self.show_page(self.errands.settings_page(self._apply))
+        self.show_page(self.errands.settings_page(self._allow, self._apply))
+
+    def _allow(self, settings: Settings) -> None:
+        """Raises `SettingWrong` for another reader while a grade of this one waits to be stored."""
+        if settings.who_reads() != self.room.reader and not self.room.may_leave():
+            raise SettingWrong(
+                f"a grade of {self.room.reader} is not stored yet",
+                "the reader",
+                "store it first, then change",
+            )
 
     def _apply(self, settings: Settings) -> None:
         """Does what the settings say from now on; some of them wait for the next start."""
