@@ -142,6 +142,8 @@ def import_cases(
 
     With --mask, the one series that is taken in is screened with it at once.
     """
+    if mask is None and mask_kind is not MaskKind.AUTO:
+        raise typer.BadParameter("--mask-kind says how a mask is read: give one with --mask")
     house = open_house(data_folder(data))
     counts = dict.fromkeys(ImportKind, 0)
     series: list[str] = []

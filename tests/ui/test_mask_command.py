@@ -95,3 +95,7 @@ def test_contradictions_are_named(
 ) -> None:
     with pytest.raises(ValueError, match="mask"):
         chosen_bodies(mask, kind, localiser, [Path("ct.nii")] * count)
+
+
+def test_how_a_mask_is_read_says_nothing_without_one(run: Run, files: tuple[Path, Path]) -> None:
+    assert run("import", files[0], "--mask-kind", "verse").returncode == 2
