@@ -245,6 +245,7 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
     pairs = sorted(
         present_bodies(session, series_id), key=lambda pair: (pair[1].level.rank, -pair[1].centre_lps_mm[2])
     )
+    points_by = _points_by(session, pairs)
     readings = heads_of_series(session, series_id, reader)
     first = {reading.body_id: reading for reading in readings if reading.phase is Phase.FIRST}
     final = {reading.body_id: reading for reading in readings if reading.phase is Phase.FINAL}
@@ -259,7 +260,14 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
         facts=facts_of(row.facts),
         warnings=_together(row.warnings, screening.warnings if screening else []),
         bodies=tuple(
-            Body(body.id, geometry.version, geometry.source, vertebra_of(geometry), geometry.who)
+            Body(
+                body.id,
+                geometry.version,
+                geometry.source,
+                vertebra_of(geometry),
+                geometry.who,
+                points_by=points_by[body.id],
+            )
             for body, geometry in pairs
         ),
         findings=said,
@@ -269,6 +277,21 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
         order_known=order_known(session, series_id, number),
         refusals=() if screening is None else tuple(Refusal(**refusal) for refusal in screening.refusals),
     )
+
+
+def _points_by(session: Session, shown: list[tuple[BodyRow, GeometryRow]]) -> dict[str, str]:
+    """Returns by body who made the oldest version with the points that are shown."""
+    points = {body.id: geometry.points_lps_mm for body, geometry in shown}
+    versions = (
+        select(GeometryRow.body_id, GeometryRow.who, GeometryRow.points_lps_mm)
+        .where(GeometryRow.body_id.in_(points))
+        .order_by(GeometryRow.version)
+    )
+    found: dict[str, str] = {}
+    for body_id, who, points_lps_mm in session.execute(versions):
+        if points_lps_mm == points[body_id]:
+            found.setdefault(body_id, who)
+    return found
 
 
 def findings(session: Session, series_id: str, grader: str) -> dict[str, Finding]:

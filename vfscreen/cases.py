@@ -76,13 +76,17 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body of a series with its present geometry, and who (a reader, or a model's id) made that."""
+    """A body of a series with its present geometry, and who (a reader, or a model's id) made that.
+
+    `points_by` is who placed its points: a later version may change the name alone.
+    """
 
     body_id: str
     geometry_version: int
     source: GeometrySource
     vertebra: Vertebra
     who: str = ""
+    points_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

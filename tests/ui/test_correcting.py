@@ -315,3 +315,31 @@ def test_all_remaining_levels_say_that_they_were_not_stored(room: ReadingRoom) -
     grading.ask_bulk(room)
     grading.finish(room)
     assert {reading.phase for *_, reading in room.store.all_readings()} == {Phase.FINAL}
+
+
+def test_points_that_another_reader_placed_stay_hidden_after_a_rename(room: ReadingRoom) -> None:
+    """A new name made its reader the one who had placed the points, and showed them before the reveal."""
+    assert room.case is not None
+    body = room.case.bodies[0]
+    assert body.vertebra.points is not None
+    points = SixPoints.from_array(body.vertebra.points.array() + 1.0)
+    dragged = replace(body.vertebra, points=points, flags=(PLACED_BY_HAND,))
+    seen = {body.body_id: body.geometry_version}
+    room.store.edit_bodies(room.case.series_id, BodyEdit({body.body_id: dragged}, seen=seen), "another")
+    room.open(room.case.series_id)
+    correcting.shift_names(room, 1)
+    renamed = room.case.bodies[0]
+    assert (renamed.who, renamed.points_by) == (room.reader, "another")
+    assert not any(room.points_shown(each) for each in room.case.bodies)
+
+
+def test_points_that_the_reader_placed_stay_shown_after_another_renames(room: ReadingRoom) -> None:
+    correcting.start_measuring(room)
+    place_all(room)
+    assert room.case is not None
+    body = room.case.bodies[0]
+    changed = {body.body_id: replace(body.vertebra, level_certain=not body.vertebra.level_certain)}
+    seen = {body.body_id: body.geometry_version}
+    room.store.edit_bodies(room.case.series_id, BodyEdit(changed, seen=seen), "another")
+    room.open(room.case.series_id)
+    assert [room.points_shown(each) for each in room.case.bodies[:2]] == [True, False]
