@@ -25,9 +25,6 @@ NO_INTACT_NEIGHBOUR = "no intact neighbour to compare with"
 _NO_DOUBT = frozenset({NO_INTACT_NEIGHBOUR, PLACED_BY_HAND})
 """Flags that do not speak against the measurement of a body itself."""
 
-NO_DOUBTS = {NO_INTACT_NEIGHBOUR, PLACED_BY_HAND}
-"""Flags that do not question the measurement itself; every other one does."""
-
 NEIGHBOURS_A_SIDE = 2
 """Up to two bodies above and two below predict a height. Source: McCloskey EV et al., Osteoporos Int 1993;3:138."""
 
