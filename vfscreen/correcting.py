@@ -167,11 +167,9 @@ def measured(case: Case, body: Body, points: SixPoints) -> BodyEdit:
 def findings_now(case: Case, reference: Reference, table: ReferenceTable = EXPECTED) -> dict[str, Finding]:
     """Returns by body what the program says of the bodies as they are now, measured against what is chosen now.
 
-    Where a reader changed something, or chose another convention, losses are measured again, of all, for neighbours
-    count; a suggestion stands as long as the points are those it was made on.
+    Losses are always measured here, of all bodies, for neighbours count: one that was kept may stand beside bodies that
+    have moved since. A suggestion stands as long as the points are those it was made on.
     """
-    if all(_made_on_this(case, body, reference, table) for body in case.bodies):
-        return case.findings
     measured_now = measure_all([body.vertebra for body in case.bodies], reference, table)
     return {
         body.body_id: Finding(
@@ -190,16 +188,6 @@ def to_grade_again(case: Case) -> tuple[Body, ...]:
         for body in case.bodies
         if PLACED_BY_HAND in body.vertebra.flags and not _suggested_on_these_points(case, body)
     )
-
-
-def _made_on_this(case: Case, body: Body, reference: Reference, table: ReferenceTable) -> bool:
-    if not _suggested_on_these_points(case, body):
-        return False
-    found = case.findings[body.body_id]
-    measured_so = found.morphometry is None or (
-        found.morphometry.reference is reference and found.morphometry.table in ("", table.name)
-    )
-    return measured_so and found.vertebra.level is body.vertebra.level
 
 
 def _suggested_on_these_points(case: Case, body: Body) -> bool:

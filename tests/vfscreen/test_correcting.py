@@ -29,6 +29,7 @@ from vfscreen.correcting import (
 from vfscreen.errors import ImpossiblePoints, NoSuchName
 from vfscreen.findings import PLACED_BY_HAND, Finding, SeriesFacts, Suggestion, Vertebra
 from vfscreen.genant import Grade, Heights, Reference, SixPoints, measure
+from vfscreen.reference import EXPECTED, ReferenceTable
 
 T11, T12, T13, L1, L2, L3, L6 = (Level[name] for name in ("T11", "T12", "T13", "L1", "L2", "L3", "L6"))
 
@@ -197,10 +198,41 @@ def screened(*vertebrae: Vertebra) -> Case:
     return case_of(*vertebrae, findings=findings)
 
 
-def test_findings_stand_as_long_as_nobody_changed_anything() -> None:
+def test_suggestions_stand_as_long_as_nobody_changed_anything() -> None:
     case = screened(*demo_bodies())
-    assert findings_now(case, Reference.OWN_POSTERIOR) is case.findings
+    found = findings_now(case, Reference.OWN_POSTERIOR)
+    assert list(found) == [body.body_id for body in case.bodies]
+    assert all(finding.suggestion is case.findings[body_id].suggestion for body_id, finding in found.items())
     assert to_grade_again(case) == ()
+
+
+def test_a_loss_that_was_kept_beside_other_neighbours_is_not_shown_again() -> None:
+    case = screened(*demo_bodies())
+    shown = findings_now(case, Reference.NEIGHBOURS)
+    assert shown["b1"].morphometry is not None
+    stale = replace(shown["b1"].morphometry, loss_percent=99.0)
+    kept = {
+        **shown,
+        "b1": replace(shown["b1"], morphometry=stale),
+        "b2": replace(shown["b2"], morphometry=None),
+    }
+    again = findings_now(replace(case, findings=kept), Reference.NEIGHBOURS)
+    losses = {body_id: finding.morphometry for body_id, finding in again.items()}
+    assert losses == {body_id: finding.morphometry for body_id, finding in shown.items()}
+
+
+def test_another_table_measures_neighbours_again_too() -> None:
+    other = ReferenceTable("other", {L1: replace(EXPECTED.levels[L1], anterior=0.8)})
+    case = screened(*demo_bodies())
+    before = findings_now(case, Reference.NEIGHBOURS)
+    after = findings_now(replace(case, findings=before), Reference.NEIGHBOURS, other)
+    losses = [
+        finding.morphometry.loss_percent
+        for found in (before, after)
+        for body, finding in zip(case.bodies, found.values(), strict=True)
+        if body.vertebra.level is L1 and finding.morphometry is not None
+    ]
+    assert losses[1] < losses[0], "a body of which less is expected lacks less"
 
 
 def test_another_convention_measures_again_and_keeps_the_suggestions() -> None:
