@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from db.codec import facts_of, finding_of, vertebra_of
 from db.geometry import present_bodies
 from db.people import reader_id
+from db.predictions import is_of_present_points, standing
 from db.readings import heads_of_series, is_head, is_said, is_settled
 from db.schema import (
     BodyRow,
@@ -169,8 +170,10 @@ def _last_screenings(session: Session) -> dict[str, _Screened]:
 def _thoughts(
     session: Session, screenings: dict[str, _Screened], model: str | None
 ) -> dict[str, list[_Thought]]:
-    """Returns by series what is thought of each body that is shown: by the grader in use, else by the last one."""
-    newest = select(func.max(PredictionRow.id)).group_by(PredictionRow.body_id, PredictionRow.model)
+    """Returns by series what is thought of each body that is shown: by the grader in use, else by the last one.
+
+    What was thought of its points as they are now goes before what was thought of others.
+    """
     wanted = (
         select(
             BodyRow.series_id,
@@ -178,6 +181,7 @@ def _thoughts(
             PredictionRow.model,
             GeometryRow.level,
             PredictionRow.probability_2 + PredictionRow.probability_3,
+            is_of_present_points(),
         )
         .join(BodyRow, BodyRow.id == PredictionRow.body_id)
         .join(
@@ -185,18 +189,20 @@ def _thoughts(
             (GeometryRow.body_id == BodyRow.id) & (GeometryRow.version == BodyRow.present_version),
         )
         .where(
-            PredictionRow.id.in_(newest),
+            PredictionRow.id.in_(standing()),
             BodyRow.gone_at.is_(None),
             ~GeometryRow.removed,
             PredictionRow.probability_2.is_not(None),
         )
     )
-    found: dict[str, dict[str, _Thought]] = defaultdict(dict)
-    for series_id, body_id, grader, level, probability in session.execute(wanted):
+    found: dict[str, dict[str, tuple[tuple[bool, bool], _Thought]]] = defaultdict(dict)
+    for series_id, body_id, grader, level, probability, as_now in session.execute(wanted):
         of_last = series_id in screenings and grader == screenings[series_id].grader
-        if grader == model or (of_last and body_id not in found[series_id]):
-            found[series_id][body_id] = _Thought(grader, level, float(probability or 0.0))
-    return {series_id: list(thoughts.values()) for series_id, thoughts in found.items()}
+        rank = (bool(as_now), grader == model)
+        best = found[series_id].get(body_id)
+        if (grader == model or of_last) and (best is None or rank > best[0]):
+            found[series_id][body_id] = (rank, _Thought(grader, level, float(probability or 0.0)))
+    return {series_id: [thought for _, thought in thoughts.values()] for series_id, thoughts in found.items()}
 
 
 def _shown(session: Session, reader: str) -> set[str]:
@@ -250,9 +256,6 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
     first = {reading.body_id: reading for reading in readings if reading.phase is Phase.FIRST}
     final = {reading.body_id: reading for reading in readings if reading.phase is Phase.FINAL}
     number = reader_id(session, reader)
-    said = {} if screening is None else findings(session, series_id, screening.grader)
-    if model is not None:
-        said |= findings(session, series_id, model)
     return Case(
         series_id=series_id,
         source=Path(row.source),
@@ -270,7 +273,7 @@ def case(session: Session, series_id: str, reader: str, model: str | None) -> Ca
             )
             for body, geometry in pairs
         ),
-        findings=said,
+        findings=_findings(session, series_id, (screening.grader if screening else None, model)),
         readings=first | final,
         first_readings=first,
         revealed_at=None if number is None else revealed(session, series_id, number),
@@ -294,24 +297,26 @@ def _points_by(session: Session, shown: list[tuple[BodyRow, GeometryRow]]) -> di
     return found
 
 
-def findings(session: Session, series_id: str, grader: str) -> dict[str, Finding]:
-    """Returns by body what a grader said last of those that are shown, of their points as they are now if it did."""
-    present = aliased(GeometryRow)
+def _findings(session: Session, series_id: str, graders: tuple[str | None, ...]) -> dict[str, Finding]:
+    """Returns by body what stands of it; of its points as they are now before of others, then the later grader's."""
     wanted = (
-        select(PredictionRow, GeometryRow, present.points_lps_mm)
+        select(PredictionRow, GeometryRow, is_of_present_points())
         .join(BodyRow, BodyRow.id == PredictionRow.body_id)
         .join(
             GeometryRow,
             (GeometryRow.body_id == PredictionRow.body_id)
             & (GeometryRow.version == PredictionRow.geometry_version),
         )
-        .join(present, (present.body_id == BodyRow.id) & (present.version == BodyRow.present_version))
-        .where(BodyRow.series_id == series_id, BodyRow.gone_at.is_(None), PredictionRow.model == grader)
-        .order_by(PredictionRow.id)
+        .where(
+            BodyRow.series_id == series_id,
+            BodyRow.gone_at.is_(None),
+            PredictionRow.model.in_(graders),
+            PredictionRow.id.in_(standing().where(BodyRow.series_id == series_id)),
+        )
     )
-    found: dict[str, tuple[bool, PredictionRow, GeometryRow]] = {}
-    for prediction, geometry, points in session.execute(wanted):
-        as_now = geometry.points_lps_mm == points
-        if as_now or prediction.body_id not in found or not found[prediction.body_id][0]:
-            found[prediction.body_id] = (as_now, prediction, geometry)
-    return {body_id: finding_of(prediction, geometry) for body_id, (_, prediction, geometry) in found.items()}
+    found: dict[str, tuple[tuple[bool, int], Finding]] = {}
+    for prediction, geometry, as_now in session.execute(wanted):
+        rank = (bool(as_now), graders.index(prediction.model))
+        if prediction.body_id not in found or rank > found[prediction.body_id][0]:
+            found[prediction.body_id] = (rank, finding_of(prediction, geometry))
+    return {body_id: finding for body_id, (_, finding) in found.items()}

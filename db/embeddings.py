@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from db.codec import EMBEDDING, vertebra_of
 from db.people import reader_id
+from db.predictions import standing
 from db.readings import is_head
 from db.schema import (
     BodyRow,
@@ -89,13 +90,10 @@ def _first_grades(session: Session, reader: int | None) -> dict[str, list[ReadGr
 def _last(
     session: Session, model: str, reader: int | None
 ) -> list[tuple[str, int, str, str, Level, bytes | None]]:
-    """Returns what a model said last of each body in the series shown to a reader, where it said something.
+    """Returns what a model says of each body in the series shown to a reader, where it says something.
 
     That is: body, geometry version, series, pseudonym, level and embedding.
     """
-    newest = (
-        select(func.max(PredictionRow.id)).where(PredictionRow.model == model).group_by(PredictionRow.body_id)
-    )
     wanted = (
         select(
             BodyRow.id,
@@ -113,7 +111,7 @@ def _last(
         .join(RevealRow, RevealRow.series_id == BodyRow.series_id)
         .where(
             RevealRow.reader_id == reader,
-            PredictionRow.id.in_(newest),
+            PredictionRow.id.in_(standing().where(PredictionRow.model == model)),
             PredictionRow.embedding.is_not(None),
             BodyRow.gone_at.is_(None),
             ~GeometryRow.removed,

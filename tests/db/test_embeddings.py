@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from db.store import Store
-from tests.db.made_cases import new_series, say, screened_case, screening, spine, take_away
+from tests.db.made_cases import (
+    finding,
+    move,
+    new_series,
+    say,
+    screened_case,
+    screening,
+    spine,
+    take_away,
+    vertebra,
+)  # fmt: skip
 from vfscreen.anatomy import Level
 from vfscreen.errors import NoSuchThing
 from vfscreen.findings import Mode, NotAssessable, Screening
@@ -119,3 +129,17 @@ def test_many_cases_stay_apart(store: Store) -> None:
     assert len(found.bodies) == 8
     assert {body.pseudonym for body in found.bodies} == {"P-p0", "P-p1", "P-p2", "P-p3"}
     assert [body.body_id for body in found.bodies] == sorted(body.body_id for body in found.bodies)
+
+
+def test_the_vector_is_of_the_points_as_they_are_now(store: Store) -> None:
+    """A later screening, whose points a reader's hide, gave its own vector to the reader's body."""
+    series_id = graded_case(store)
+    body = store.case(series_id, "K").bodies[0]
+    moved = replace(body.vertebra, points=vertebra(Level.T11, 3.0).points)
+    version = move(store, body.body_id, moved, "K")
+    store.record_finding(body.body_id, version, finding(moved))
+    store.record_screening(series_id, screening(spine(Level.T11, 3)))
+    versions = {
+        each.body_id: each.geometry_version for each in store.graded_embeddings("grader-1", "K").bodies
+    }
+    assert versions[body.body_id] == version

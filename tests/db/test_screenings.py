@@ -21,7 +21,7 @@ from tests.db.made_cases import (
 from vfscreen.anatomy import Level
 from vfscreen.cases import BodyEdit, Case, GeometrySource
 from vfscreen.errors import NoSuchThing
-from vfscreen.findings import Finding, Refusal, Screening, Vertebra
+from vfscreen.findings import Finding, Mode, Refusal, Screening, Vertebra
 from vfscreen.genant import ReadGrade
 
 
@@ -253,3 +253,32 @@ def test_what_was_said_of_the_points_as_they_are_now_goes_before_what_was_said_s
     assert triage() == pytest.approx(0.1)
     store.redo("K")
     assert triage() == pytest.approx(0.8)
+
+
+def test_what_was_said_of_the_points_as_they_are_now_goes_before_what_the_grader_in_use_said(
+    store: Store,
+) -> None:
+    """The grader in use had seen the points before a reader moved them, the last one those that are shown."""
+    series_id = screened_case(store)
+    body = store.case(series_id, "K").bodies[0]
+    moved = vertebra(Level.T11, 3.0)
+    version = move(store, body.body_id, moved, "K")
+    store.record_screening(series_id, screening(spine(Level.T11, 3), grader="grader-2"))
+    store.record_finding(body.body_id, version, finding(moved, 0.8, "grader-2"))
+    said = store.case(series_id, "K", "grader-1").findings
+    models = [said[body.body_id].suggestion for body in store.case(series_id, "K").bodies]
+    assert [one.model for one in models if one] == ["grader-2", "grader-1", "grader-1"]
+    row = store.worklist("K", Mode.SCREEN, "grader-1")[0]
+    assert (row.suspicion, row.suspected_by) == (pytest.approx(0.8), "grader-2")
+
+
+def test_the_worklist_asks_what_was_said_of_the_points_as_they_are_now(store: Store) -> None:
+    """A screening's points, which a reader's hide, made the case look harmless again."""
+    series_id = screened_case(store)
+    body = store.case(series_id, "K").bodies[0]
+    moved = vertebra(Level.T11, 3.0)
+    store.record_finding(body.body_id, move(store, body.body_id, moved, "K"), finding(moved, 0.8))
+    store.record_screening(series_id, screening(spine(Level.T11, 3), suspicion=0.3))
+    assert store.worklist("K", Mode.SCREEN, "grader-1")[0].suspicion == pytest.approx(0.8)
+    move(store, body.body_id, replace(moved, level=Level.T10), "M")
+    assert store.worklist("K", Mode.SCREEN, "grader-1")[0].suspicion == pytest.approx(0.8), "a name alone"
