@@ -52,6 +52,7 @@ class _Screened:
 
     grader: str
     warnings: list[str]
+    looked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,7 @@ def worklist(session: Session, reader: str, mode: Mode, model: str | None) -> li
                 graded=sum(answer.answered for answer in answers),
                 bodies=len(bodies),
                 warnings=_together(warnings, screening.warnings if screening else []),
-                suspicion=(0.0 if worst is None else worst.triage_probability)
-                if mode is Mode.SCREEN and screening is not None
-                else None,
+                suspicion=_suspicion(worst, screening, len(bodies)) if mode is Mode.SCREEN else None,
                 suspected_by="" if worst is None else worst.grader,
                 suggested_levels=_suggested(thought) if series_id in shown else "",
             )
@@ -98,6 +97,13 @@ def worklist(session: Session, reader: str, mode: Mode, model: str | None) -> li
     if mode is Mode.READ:
         return sorted(rows, key=lambda row: _lot(reader, row.series_id))
     return sorted(rows, key=lambda row: (row.suspicion is not None, -(row.suspicion or 0.0)))
+
+
+def _suspicion(worst: _Thought | None, screening: _Screened | None, bodies: int) -> float | None:
+    """Returns 0 for a case that was looked at and has no body to grade, None where no grader has said anything."""
+    if worst is not None:
+        return worst.triage_probability
+    return 0.0 if screening is not None and screening.looked and bodies == 0 else None
 
 
 def _lot(reader: str, series_id: str) -> bytes:
@@ -162,9 +168,13 @@ def _said(session: Session, reader: str) -> dict[str, _Said]:
 def _last_screenings(session: Session) -> dict[str, _Screened]:
     """Returns by series its last screening."""
     newest = select(func.max(ScreeningRow.id)).group_by(ScreeningRow.series_id)
-    wanted = select(ScreeningRow.series_id, ScreeningRow.grader, ScreeningRow.warnings)
-    rows = session.execute(wanted.where(ScreeningRow.id.in_(newest)))
-    return {series_id: _Screened(grader, warnings) for series_id, grader, warnings in rows}
+    wanted = select(
+        ScreeningRow.series_id, ScreeningRow.grader, ScreeningRow.warnings, ScreeningRow.seconds
+    ).where(ScreeningRow.id.in_(newest))
+    return {
+        series_id: _Screened(grader, warnings, looked=bool(seconds))  # a refusal took no time
+        for series_id, grader, warnings, seconds in session.execute(wanted)
+    }
 
 
 def _thoughts(

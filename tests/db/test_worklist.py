@@ -9,7 +9,7 @@ import pytest
 from db.store import Store
 from tests.db.made_cases import add, move, new_series, say, screened_case, screening, spine, vertebra
 from vfscreen.anatomy import Level
-from vfscreen.cases import CaseRow, CaseState
+from vfscreen.cases import CaseRow, CaseState, GeometrySource
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Screening
 from vfscreen.genant import ReadGrade
 from vfscreen.reading import Answer
@@ -77,9 +77,23 @@ def test_in_screen_mode_unseen_cases_come_first_then_the_most_suspicious(store: 
 
 def test_a_case_without_bodies_was_seen_and_is_not_suspicious(store: Store) -> None:
     series_id, _ = store.add_series(new_series("head"))
-    store.record_screening(series_id, Screening("x", None, models={"grader": "grader-1"}))
+    store.record_screening(series_id, screening([]))
     row = row_of(store, series_id, mode=Mode.SCREEN)
     assert (row.suspicion, row.levels, row.state) == (0.0, "", CaseState.CANNOT_READ)
+
+
+def test_a_case_that_no_grader_spoke_of_is_not_called_harmless(store: Store) -> None:
+    """A refused study, and one taken in without a grader, once stood last in the list as "low"."""
+    refused, _ = store.add_series(new_series("refused"))
+    store.record_screening(refused, Screening("x", None, models={"grader": "grader-1"}))
+    given, _ = store.add_series(new_series("given"))
+    found = screening(spine(Level.T11, 3), grader="")
+    bare = tuple(replace(one, suggestion=None) for one in found.findings)
+    store.record_screening(given, replace(found, findings=bare), GeometrySource.MASK)
+    low = suspected(store, "low", 0.1)
+    rows = store.worklist("K", Mode.SCREEN)
+    assert [row.series_id for row in rows] == [refused, given, low]
+    assert [row.suspicion for row in rows] == [None, None, pytest.approx(0.1)]
 
 
 def test_a_series_that_was_not_screened_is_new(store: Store) -> None:
