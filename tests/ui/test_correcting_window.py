@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,8 @@ from ui.composition import House
 from ui.desktop.panel import panel_of
 from ui.desktop.states import Tool
 from ui.desktop.window import MainWindow
-from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Refusal
+from ui.engine_client import EngineClient
+from vfscreen.findings import PLACED_BY_HAND, Finding, Mode, Refusal, Suggestion, Vertebra
 
 K = Qt.Key
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -107,6 +110,72 @@ def test_a_point_dragged_in_the_picture_is_stored_when_it_is_let_go_and_the_mode
     wait(lambda: "no suggestion" not in window.panel.model)
     press(window, K.Key_Escape)
     assert (window.room.tool, canvas_of(window).overlay.handles) == (None, ())
+
+
+class Asked:
+    """Stands in for the engine's verb `grade`: keeps what it was asked, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[list[Vertebra], Future[list[Suggestion | None]]]] = []
+
+    def __call__(
+        self, _path: Path, vertebrae: Sequence[Vertebra], **_how: object
+    ) -> Future[list[Suggestion | None]]:
+        """Takes a request."""
+        self.asked.append((list(vertebrae), Future()))
+        return self.asked[-1][1]
+
+    def answer(self, models: dict[str, str]) -> None:
+        """Says of each body it was asked about last what was recorded of it before, but less surely."""
+        vertebrae, future = self.asked[-1]
+        said = {finding.vertebra.level: finding.suggestion for finding in screening(models).findings}
+        suggestions = [said[vertebra.level] for vertebra in vertebrae]
+        future.set_result([one and replace(one, probabilities=(0.4, 0.3, 0.2, 0.1)) for one in suggestions])
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """An engine that answers when the test says so."""
+    asked = Asked()
+    monkeypatch.setattr(EngineClient, "grade", lambda _self, *what, **how: asked(*what, **how))
+    return asked
+
+
+def test_the_model_sees_the_neighbours_of_a_moved_body_and_only_that_is_graded_again(
+    engine: Asked, window: MainWindow, wait: Wait, house: House
+) -> None:
+    room, models = window.room, models_in_use(house)
+    room.change_mode(Mode.SCREEN)
+    press(window, K.Key_M, K.Key_H)
+    drag_handle(window, 1, 15)
+    wait(lambda: bool(engine.asked))
+    assert [str(vertebra.level) for vertebra in engine.asked[0][0]] == list(LEVELS)
+    engine.answer(models)
+    wait(lambda: "no suggestion" not in window.panel.model)
+    said = [room.findings[body.body_id].suggestion for body in room.case.bodies] if room.case else []
+    assert [one is not None and one.probabilities[0] == 0.4 for one in said] == [True] + 5 * [False]
+
+
+def test_an_answer_that_comes_when_another_study_is_open_is_kept_with_its_loss(
+    engine: Asked, window: MainWindow, wait: Wait, house: House
+) -> None:
+    room, models = window.room, models_in_use(house)
+    room.change_mode(Mode.SCREEN)
+    press(window, K.Key_M, K.Key_H)
+    drag_handle(window, 1, 15)
+    moved, case = room.body(), room.case
+    assert moved is not None and case is not None
+    shown = room.findings[moved.body_id].morphometry
+    assert shown is not None
+    wait(lambda: bool(engine.asked))
+    room.open(next(row.series_id for row in room.rows if row.series_id != case.series_id))
+    engine.answer(models)
+
+    def kept() -> Finding:
+        return house.store.case(case.series_id, house.reader, models["grader"]).findings[moved.body_id]
+
+    wait(lambda: kept().suggestion is not None and kept().vertebra.flags == moved.vertebra.flags)
+    assert kept().morphometry == shown
 
 
 def test_the_picture_says_what_the_program_asks_and_the_panel_why_a_body_is_not_graded(

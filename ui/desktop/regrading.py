@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from PySide6.QtCore import QTimer
 
@@ -11,7 +12,7 @@ from ui.desktop.background import Courier
 from ui.desktop.parts import Parts
 from ui.desktop.room import ReadingRoom
 from ui.engine_client import Cancelled, EngineClient, ModelChoice
-from vfscreen.cases import Body, Case
+from vfscreen.cases import Case
 from vfscreen.correcting import to_grade_again
 from vfscreen.findings import Finding, Suggestion
 from vfscreen.model_files import ModelKind
@@ -52,25 +53,31 @@ class Regrading:
 
     def _begin(self) -> None:
         case = self._room.case
-        moved = () if case is None else to_grade_again(case)
+        moved = set() if case is None else {body.body_id for body in to_grade_again(case)}
         if case is not None and moved:
-            self._courier.run(lambda: self._ask(case, moved), self._on_fault, "grade-again")
+            findings = self._room.findings  # of this case: when the answer comes, another may be open
+            self._courier.run(lambda: self._ask(case, moved, findings), self._on_fault, "grade-again")
 
-    def _ask(self, case: Case, bodies: tuple[Body, ...]) -> None:
+    def _ask(self, case: Case, moved: set[str], findings: dict[str, Finding]) -> None:
+        """Asks for all bodies of the case, for the grader looks at neighbours too."""
         grader = in_use(self._parts.shelf, ModelKind.GRADER).model.weights
         asked = self._engine.grade(
             case.source,
-            [body.vertebra for body in bodies],
+            [body.vertebra for body in case.bodies],
             files=case.files,
             facts=case.facts,
             models=ModelChoice(None, grader),
         )
         asked.add_done_callback(
-            lambda done: self._courier.post(lambda: self._answered(case.series_id, bodies, done))
+            lambda done: self._courier.post(lambda: self._answered(case, moved, findings, done))
         )
 
     def _answered(
-        self, series_id: str, bodies: tuple[Body, ...], done: Future[list[Suggestion | None]]
+        self,
+        case: Case,
+        moved: set[str],
+        findings: dict[str, Finding],
+        done: Future[list[Suggestion | None]],
     ) -> None:
         fault = done.exception()
         if isinstance(fault, Cancelled):
@@ -78,10 +85,9 @@ class Regrading:
         if fault is not None:
             self._on_fault(fault)
             return
-        measured = self._room.findings
-        for body, suggestion in zip(bodies, done.result(), strict=True):
-            loss = measured[body.body_id].morphometry if body.body_id in measured else None
-            finding = Finding(body.vertebra, loss, suggestion)
-            self._parts.store.record_finding(body.body_id, body.geometry_version, finding)
-        if self._room.case is not None and self._room.case.series_id == series_id:
+        for body, suggestion in zip(case.bodies, done.result(), strict=True):
+            if body.body_id in moved:
+                finding = replace(findings[body.body_id], suggestion=suggestion)
+                self._parts.store.record_finding(body.body_id, body.geometry_version, finding)
+        if self._room.case is not None and self._room.case.series_id == case.series_id:
             self._room.read_findings()
