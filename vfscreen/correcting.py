@@ -181,19 +181,28 @@ def findings_now(case: Case, reference: Reference, table: ReferenceTable = EXPEC
     }
 
 
-def to_grade_again(case: Case) -> tuple[Body, ...]:
-    """Returns the bodies whose points a reader placed and the model has not seen: a screening looks at its own."""
+def to_grade_again(case: Case, grader: str | None) -> tuple[Body, ...]:
+    """Returns the bodies with points on which nothing was suggested, as far as no screening will look at them.
+
+    Those are points that a reader placed and, once this grader has screened the case, all: it looked at its own points,
+    and a body that a reader renamed keeps those that it had.
+    """
+    said = [finding.suggestion for finding in case.findings.values()]
+    screened = any(suggestion is not None and suggestion.model == grader for suggestion in said)
     return tuple(
         body
         for body in case.bodies
-        if PLACED_BY_HAND in body.vertebra.flags and not _suggested_on_these_points(case, body)
+        if body.vertebra.points is not None
+        and (screened or PLACED_BY_HAND in body.vertebra.flags)
+        and not _suggested_on_these_points(case, body)
     )
 
 
 def _suggested_on_these_points(case: Case, body: Body) -> bool:
-    if body.body_id not in case.findings:
+    found = case.findings.get(body.body_id)
+    if found is None or found.suggestion is None:
         return False
-    then, now = case.findings[body.body_id].vertebra.points, body.vertebra.points
+    then, now = found.vertebra.points, body.vertebra.points
     if then is None or now is None:
         return then is now
     return np.array_equal(then.array(), now.array())

@@ -203,7 +203,7 @@ def test_suggestions_stand_as_long_as_nobody_changed_anything() -> None:
     found = findings_now(case, Reference.OWN_POSTERIOR)
     assert list(found) == [body.body_id for body in case.bodies]
     assert all(finding.suggestion is case.findings[body_id].suggestion for body_id, finding in found.items())
-    assert to_grade_again(case) == ()
+    assert to_grade_again(case, "g") == ()
 
 
 def test_a_loss_that_was_kept_beside_other_neighbours_is_not_shown_again() -> None:
@@ -250,7 +250,7 @@ def test_a_renamed_spine_is_measured_anew_and_keeps_its_suggestions() -> None:
     first = found["b0"].morphometry
     assert first is not None and first.reference is Reference.EXPECTED_BY_LEVEL
     assert found["b0"].suggestion is not None
-    assert to_grade_again(renamed) == ()
+    assert to_grade_again(renamed, "g") == ()
 
 
 def test_a_moved_body_loses_its_suggestion_until_it_is_graded_again() -> None:
@@ -266,4 +266,20 @@ def test_a_moved_body_loses_its_suggestion_until_it_is_graded_again() -> None:
     assert found["b1"].suggestion is None and found["b0"].suggestion is not None
     assert found["b1"].morphometry is not None and found["b1"].morphometry.loss_percent > 15
     assert isinstance(moved.heights, Heights)
-    assert [body.body_id for body in to_grade_again(now)] == ["b1"]
+    assert [body.body_id for body in to_grade_again(now, "g")] == ["b1"]
+
+
+def test_renamed_bodies_are_graded_on_their_own_points_once_a_grader_looked_at_others() -> None:
+    case = screened(*demo_bodies())
+    points = demo_bodies()[1].points
+    assert points is not None
+    elsewhere = replace(demo_bodies()[1], points=SixPoints.from_array(points.array() + 1.0))
+    there = {**case.findings, "b1": replace(case.findings["b1"], vertebra=elsewhere)}
+    there["b3"] = replace(there["b3"], suggestion=None)
+    del there["b2"]
+    now = replace(case, findings=there)
+    assert [body.body_id for body in to_grade_again(now, "g")] == ["b1", "b2", "b3"]
+    assert to_grade_again(now, "not this grader: its screening will see them") == ()
+    cut = replace(demo_bodies()[1], whole=False, points=None, axes=None, heights=None)
+    without = replace(now, bodies=(replace(case.bodies[1], vertebra=cut), *case.bodies[4:]))
+    assert to_grade_again(without, "g") == ()

@@ -16,7 +16,7 @@ from vfscreen.cases import Case
 from vfscreen.correcting import to_grade_again
 from vfscreen.findings import Finding, Suggestion
 from vfscreen.model_files import ModelKind
-from vfscreen.model_shelf import in_use
+from vfscreen.model_shelf import id_in_use, in_use
 
 _QUIET_MS = 800
 """The engine is asked once the mouse has been still for so long: each drag stores the points anew."""
@@ -52,13 +52,13 @@ class Regrading:
         self._timer.stop()
 
     def _begin(self) -> None:
-        case = self._room.case
-        moved = set() if case is None else {body.body_id for body in to_grade_again(case)}
-        if case is not None and moved:
+        case, grader = self._room.case, id_in_use(self._parts.shelf, ModelKind.GRADER)
+        unseen = set() if case is None else {body.body_id for body in to_grade_again(case, grader)}
+        if case is not None and unseen:
             findings = self._room.findings  # of this case: when the answer comes, another may be open
-            self._courier.run(lambda: self._ask(case, moved, findings), self._on_fault, "grade-again")
+            self._courier.run(lambda: self._ask(case, unseen, findings), self._on_fault, "grade-again")
 
-    def _ask(self, case: Case, moved: set[str], findings: dict[str, Finding]) -> None:
+    def _ask(self, case: Case, unseen: set[str], findings: dict[str, Finding]) -> None:
         """Asks for all bodies of the case, for the grader looks at neighbours too."""
         grader = in_use(self._parts.shelf, ModelKind.GRADER).model.weights
         asked = self._engine.grade(
@@ -69,13 +69,13 @@ class Regrading:
             models=ModelChoice(None, grader),
         )
         asked.add_done_callback(
-            lambda done: self._courier.post(lambda: self._answered(case, moved, findings, done))
+            lambda done: self._courier.post(lambda: self._answered(case, unseen, findings, done))
         )
 
     def _answered(
         self,
         case: Case,
-        moved: set[str],
+        unseen: set[str],
         findings: dict[str, Finding],
         done: Future[list[Suggestion | None]],
     ) -> None:
@@ -86,7 +86,7 @@ class Regrading:
             self._on_fault(fault)
             return
         for body, suggestion in zip(case.bodies, done.result(), strict=True):
-            if body.body_id in moved:
+            if body.body_id in unseen:
                 finding = replace(findings[body.body_id], suggestion=suggestion)
                 self._parts.store.record_finding(body.body_id, body.geometry_version, finding)
         if self._room.case is not None and self._room.case.series_id == case.series_id:
