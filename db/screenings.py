@@ -27,10 +27,11 @@ from vfscreen.matching import match_bodies
 
 def record_screening(
     session: Session, series_id: str, screening: Screening, source: GeometrySource, now: datetime
-) -> None:
+) -> list[tuple[str, int]]:
     """Keeps a screening. Bodies that it did not find are shown no longer, unless a person touched them.
 
-    A refusal, on which no time was spent, leaves the bodies that were known before.
+    A refusal, on which no time was spent, leaves the bodies that were known before. Returns the body's id and the
+    geometry version of each finding, in their order.
     """
     series_row(session, series_id)
     localiser, grader = screening.models.get("localiser", ""), screening.models.get("grader", "")
@@ -54,6 +55,7 @@ def record_screening(
         _centres([geometry.centre_lps_mm for _, geometry in known]),
         _centres([vertebra.centre_lps_mm for vertebra in found]),
     )
+    kept_as = []
     for finding, index in zip(screening.findings, matches, strict=True):
         if index is None:
             body = insert_body(session, series_id, finding.vertebra, source, localiser, now)
@@ -62,12 +64,14 @@ def record_screening(
             body, shown = known[index]
             version = _version_for(session, body, shown, finding.vertebra, source, localiser, now)
         session.add(_prediction(finding, body.id, version, grader, now, screening_id=row.id))
+        kept_as.append((body.id, version))
     if screening.seconds:  # a refused series was not looked at: that takes nothing away
         missed = [body for index, (body, _) in enumerate(known) if index not in matches]
         kept = touched_by_people(session, series_id)
         mark_gone((body for body in missed if body.id not in kept), now)
     details = {"localiser": localiser, "grader": grader, "bodies": len(found)}
     record(session, now, PROGRAM, "screened", series_id, details)
+    return kept_as
 
 
 def _centres(

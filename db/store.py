@@ -147,10 +147,13 @@ class Store:
 
     def record_screening(
         self, series_id: str, screening: Screening, source: GeometrySource = GeometrySource.LOCALISER
-    ) -> None:
-        """Keeps a screening: matches its bodies with the known ones, versions geometry, keeps predictions."""
+    ) -> list[tuple[str, int]]:
+        """Keeps a screening: matches its bodies with the known ones, versions geometry, keeps predictions.
+
+        Returns the body's id and the geometry version of each finding, in their order, whatever is shown of them now.
+        """
         with self._writing() as session:
-            screenings.record_screening(session, series_id, screening, source, self._clock())
+            return screenings.record_screening(session, series_id, screening, source, self._clock())
 
     def record_finding(self, body_id: str, geometry_version: int, finding: Finding) -> None:
         """Keeps what the grader said of one body that a reader moved or added."""

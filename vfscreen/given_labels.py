@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from vfscreen.anatomy import ASSESSED, Level
-from vfscreen.cases import Body, GeometrySource
+from vfscreen.cases import GeometrySource
 from vfscreen.errors import RefusedInput
 from vfscreen.findings import Finding, Mode, Phase, Reading, Refusal, Screening, Vertebra
 from vfscreen.genant import ReadGrade, axes_of, heights_of
@@ -40,16 +40,21 @@ def keep_labels(
         return "graded, but without bodies", [Refusal(error.where, error.what, error.todo)]
     findings = tuple(Finding(one) for one in bodies)
     made = Screening(str(loaded.source), loaded.facts, findings, models={"localiser": name})
-    store.record_screening(series_id, made, GeometrySource.MASK)
-    by_level = {body.vertebra.level: body for body in store.case(series_id, reader).bodies}
+    kept = store.record_screening(series_id, made, GeometrySource.MASK)
+    shown = {body.body_id for body in store.case(series_id, reader).bodies}  # not those a reader took away
+    places = {  # by the data set's own name of a body: a reader may have given it another
+        body.level: (body_id, version)
+        for body, (body_id, version) in zip(bodies, kept, strict=True)
+        if body_id in shown
+    }
     readings = [
-        _reading(by_level[level], ReadGrade(float(grade)), reader, now)
+        _reading(*places[level], ReadGrade(float(grade)), reader, now)
         for level, grade in graded.items()
-        if level in by_level
+        if level in places
     ]
     if readings:
         store.store_readings(readings)
-    return f"{len(readings)} grades by {reader}", list(_missing(scan, graded.keys() - by_level.keys()))
+    return f"{len(readings)} grades by {reader}", list(_missing(scan, graded.keys() - places.keys()))
 
 
 def _bodies(scan: LabelledScan, loaded: LoadedSeries) -> tuple[Sequence[Vertebra], str]:
@@ -73,11 +78,11 @@ def _bodies(scan: LabelledScan, loaded: LoadedSeries) -> tuple[Sequence[Vertebra
     return [Vertebra(level, True, True, centre, 1.0) for level, centre in inside.items()], "centroids"
 
 
-def _reading(body: Body, grade: ReadGrade, reader: str, now: datetime) -> Reading:
+def _reading(body_id: str, version: int, grade: ReadGrade, reader: str, now: datetime) -> Reading:
     return Reading(
         reader=reader,
-        body_id=body.body_id,
-        geometry_version=body.geometry_version,
+        body_id=body_id,
+        geometry_version=version,
         grade=grade,
         phase=Phase.FIRST,
         mode=Mode.READ,

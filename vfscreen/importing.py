@@ -9,12 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from vfscreen.cases import NewSeries
-from vfscreen.errors import PseudonymKeyLost, RefusedInput
+from vfscreen.errors import MixedStudy, PseudonymKeyLost, RefusedInput
 from vfscreen.findings import Refusal
 from vfscreen.intake import LoadedSeries, Pseudonyms, judge, read_study
 from vfscreen.intake.pseudonym import PUT_IT_BACK, key_print, pseudonym_key
 from vfscreen.intake.study import is_same_series
 from vfscreen.layouts import LabelledSet, files_beside, find_layout
+from vfscreen.layouts.published import ANNOTATION
 from vfscreen.ports import CaseStore, Progress
 from vfscreen.slice_cache import SliceCache
 
@@ -70,9 +71,10 @@ def import_paths(
     """Imports everything at or below the paths, one series in memory at a time; one result a series or fault.
 
     `key` is that of the pseudonyms; `patient` names the patient of all of it, instead of what the files say. A folder
-    laid out as a published data set is taken in with its grades, patients by their names there.
+    laid out as a published data set is taken in with its grades, patients by their names there if `patient` is None.
 
     Raises:
+        MixedStudy: `patient` names the one patient of a data set that has several; what was taken before stays.
         KnownError: the store or the disk failed; what was taken before stays.
     """
     others: list[Path] = []
@@ -81,11 +83,15 @@ def import_paths(
             found = find_layout(path)
         except RefusedInput as error:
             yield _refused(Refusal(error.where, error.what, error.todo))
+            if Path(error.where).name == ANNOTATION:  # other tools write such a file too
+                others.append(path)
             continue
         if found is None:
             others.append(path)
         else:
-            yield from _take_set(found, store, cache, key, progress)
+            if patient is not None:
+                _check_one_patient(found, path)
+            yield from _take_set(found, store, cache, key, patient, progress)
             others += files_beside(path, found)
     if not others:
         return
@@ -93,8 +99,23 @@ def import_paths(
         yield _refused(judged) if isinstance(judged, Refusal) else _take(judged, store, cache)
 
 
+def _check_one_patient(found: LabelledSet, path: Path) -> None:
+    patients = len({scan.patient for scan in found.scans})
+    if patients > 1:
+        raise MixedStudy(
+            f"the data set has {patients} patients, and one was named",
+            str(path),
+            "import it without naming the patient",
+        )
+
+
 def _take_set(
-    found: LabelledSet, store: CaseStore, cache: SliceCache, key: bytes, progress: Progress
+    found: LabelledSet,
+    store: CaseStore,
+    cache: SliceCache,
+    key: bytes,
+    patient: str | None,
+    progress: Progress,
 ) -> Iterator[Imported]:
     """Takes the scans of a data set in, each with its grades."""
     from vfscreen.given_labels import keep_labels  # scipy takes 0.2 s, which the window's start does not have
@@ -102,7 +123,8 @@ def _take_set(
     for number, scan in enumerate(found.scans):
         progress(scan.name, number / len(found.scans))
         try:
-            loaded = read_study(scan.ct, Pseudonyms(key, f"{found.reader}: {scan.patient}"))
+            named = f"{found.reader}: {scan.patient}" if patient is None else patient
+            loaded = read_study(scan.ct, Pseudonyms(key, named))
         except RefusedInput as error:
             yield _refused(Refusal(error.where, error.what, error.todo))
             continue

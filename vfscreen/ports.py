@@ -76,8 +76,11 @@ class CaseStore(Protocol):
 
     def record_screening(
         self, series_id: str, screening: Screening, source: GeometrySource = GeometrySource.LOCALISER
-    ) -> None:
-        """Keeps a screening: matches its bodies with the known ones, versions geometry, keeps predictions."""
+    ) -> list[tuple[str, int]]:
+        """Keeps a screening: matches its bodies with the known ones, versions geometry, keeps predictions.
+
+        Returns the body's id and the geometry version of each finding, in their order, whatever is shown of them now.
+        """
 
     def record_finding(self, body_id: str, geometry_version: int, finding: Finding) -> None:
         """Keeps what the grader said of one body that a reader moved or added."""

@@ -82,6 +82,16 @@ def test_a_screening_does_not_bring_back_what_is_none_nor_its_old_name(store: St
     assert levels(store.case(series_id, "K")) == ["T12", "L1", "L2"]
 
 
+def test_each_finding_is_told_its_body_and_version_whatever_is_shown(store: Store) -> None:
+    series_id = screened_case(store)
+    before = [body.body_id for body in store.case(series_id, "K").bodies]
+    move(store, before[0], spine(Level.T11, 1, x_mm=1.0)[0], "K")
+    kept = store.record_screening(series_id, screening(spine(Level.T11, 4)[::-1]))
+    assert [version for _, version in kept] == [1] * 4
+    assert [body_id for body_id, _ in kept[1:]] == before[::-1]
+    assert kept[0][0] == store.case(series_id, "K").bodies[3].body_id
+
+
 def test_a_body_that_another_reader_graded_is_not_taken_away_nor_by_a_redo(store: Store) -> None:
     series_id = screened_case(store)
     body = store.case(series_id, "K").bodies[0]

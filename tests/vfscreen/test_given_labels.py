@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from db.store import Store, open_store
-from tests.made_layouts import made_scan, write_image, write_published_set, write_verse_set
+from tests.made_layouts import made_scan, pressed, write_image, write_published_set, write_verse_set
 from vfscreen.anatomy import Level
-from vfscreen.cases import GeometrySource
-from vfscreen.findings import Mode, Phase
+from vfscreen.cases import BodyEdit, GeometrySource
+from vfscreen.correcting import shifted
+from vfscreen.errors import MixedStudy
+from vfscreen.findings import Finding, Mode, Phase, Screening, Vertebra
 from vfscreen.genant import ReadGrade
 from vfscreen.importing import Imported, ImportKind, import_paths
 from vfscreen.layouts.published import READER
@@ -28,9 +30,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def import_all(store: Store, folder: Path, *paths: Path) -> list[Imported]:
+def import_all(store: Store, folder: Path, *paths: Path, patient: str | None = None) -> list[Imported]:
     cache = SliceCache(folder / "cache", 10**9)
-    return list(import_paths(paths, store, cache, key=b"k" * 32, progress=lambda what, share: None))
+    return list(
+        import_paths(paths, store, cache, key=b"k" * 32, patient=patient, progress=lambda what, share: None)
+    )
 
 
 def test_grades_become_first_readings_of_the_makers_on_bodies_of_the_mask(store: Store, tmp_path: Path):
@@ -91,7 +95,7 @@ def test_a_grade_of_a_level_that_the_mask_lacks_and_a_broken_annotation_are_name
     assert taken.words.endswith(f"1 grades by {READER}")
     assert "L5 is graded, but is not there" in missing.words
     (folder / "annotation.yaml").write_text("- a\n", encoding="utf-8")
-    (refused,) = import_all(store, tmp_path, folder)
+    refused, *_ = import_all(store, tmp_path, folder)
     assert refused.kind is ImportKind.REFUSED and "grades" in refused.words
 
 
@@ -111,3 +115,66 @@ def test_another_ct_in_the_folder_is_taken_in_as_ever(store: Store, tmp_path: Pa
     taken, other = import_all(store, tmp_path, folder)
     assert taken.kind is ImportKind.TAKEN
     assert (other.kind, Path(other.where).name) == (ImportKind.REFUSED, "report.pdfx")
+
+
+THREE = {19: 0, 20: 2, 21: 3}
+
+
+def located_ct(store: Store, tmp_path: Path, folder: Path) -> str:
+    """Imports the CT of a data set alone, with bodies as a localiser finds them."""
+    (taken,) = import_all(store, tmp_path, folder / "img" / "a.nii.gz")
+    centres = made_scan(pressed(THREE)).centres_lps_mm
+    found = [Finding(Vertebra(Level(label), True, True, at, 0.9)) for label, at in centres.items()]
+    facts = store.case(taken.series_id, "anna").facts
+    store.record_screening(taken.series_id, Screening("a", facts, tuple(found), models={"localiser": "l"}))
+    return taken.series_id
+
+
+def test_grades_land_on_the_vertebrae_of_the_mask_whatever_a_reader_calls_them(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": THREE})
+    series_id = located_ct(store, tmp_path, folder)
+    store.edit_bodies(series_id, shifted(store.case(series_id, "anna"), -1), "anna")
+    (known,) = import_all(store, tmp_path, folder)
+    assert known.words.endswith(f"3 grades by {READER}")
+    case = store.case(series_id, READER)
+    assert [(body.vertebra.level, case.readings[body.body_id].grade) for body in case.bodies] == [
+        (Level.T11, ReadGrade.NORMAL), (Level.T12, ReadGrade.MODERATE), (Level.L1, ReadGrade.SEVERE),
+    ]  # fmt: skip
+    read_on = {one.readings[0].grade: one.vertebra for one in store.labelled_bodies()}
+    assert {grade: one.level for grade, one in read_on.items()} == {
+        ReadGrade.NORMAL: Level.T12, ReadGrade.MODERATE: Level.L1, ReadGrade.SEVERE: Level.L2,
+    }  # fmt: skip
+    assert all(one.points is not None for one in read_on.values()), "read on the mask's geometry"
+
+
+def test_a_grade_of_a_vertebra_that_a_reader_took_away_is_named(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": THREE})
+    series_id = located_ct(store, tmp_path, folder)
+    last = store.case(series_id, "anna").bodies[-1]
+    edit = BodyEdit(removed=(last.body_id,), seen={last.body_id: last.geometry_version})
+    store.edit_bodies(series_id, edit, "anna")
+    known, missing = import_all(store, tmp_path, folder)
+    assert known.words.endswith(f"2 grades by {READER}")
+    assert "L2 is graded, but is not there" in missing.words
+
+
+def test_a_named_patient_is_that_of_a_data_set_of_one(store: Store, tmp_path: Path, demo_ct: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    taken = import_all(store, tmp_path, folder, demo_ct, patient="P7")
+    assert [one.kind for one in taken] == [ImportKind.TAKEN] * 2
+    assert len({row.pseudonym for row in store.worklist("anna", Mode.READ)}) == 1
+
+
+def test_one_patient_is_not_the_name_of_several(store: Store, tmp_path: Path):
+    folder = write_verse_set(tmp_path / "verse", {"verse011": GRADES, "verse012": GRADES})
+    with pytest.raises(MixedStudy, match="the data set has 2 patients"):
+        import_all(store, tmp_path, folder, patient="P7")
+    assert store.worklist("anna", Mode.READ) == []
+
+
+def test_another_tools_annotation_leaves_the_series_of_its_folder(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    (folder / "annotation.yaml").write_text("version: 1\nshapes: []\n", encoding="utf-8")
+    refused, taken, *_ = import_all(store, tmp_path, folder)
+    assert (refused.kind, Path(refused.where).name) == (ImportKind.REFUSED, "annotation.yaml")
+    assert (taken.kind, Path(taken.where).name) == (ImportKind.TAKEN, "a.nii.gz")
