@@ -18,8 +18,8 @@ from db.people import new_act, reader_id
 from db.readings import head, insert, is_read, present, read_by_others
 from db.schema import ActKind, ActRow, GeometryRow, ReadingRow
 from db.shown import revealed
-from vfscreen.cases import Undone
-from vfscreen.errors import FirstReadLocked
+from vfscreen.cases import GeometrySource, Undone
+from vfscreen.errors import FirstReadLocked, StaleCase
 from vfscreen.findings import Phase
 
 
@@ -28,6 +28,7 @@ def undo(session: Session, reader: str, now: datetime) -> Undone | None:
 
     Raises:
         FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+        StaleCase: somebody changed a vertebra of it since; nothing is taken back then, so that no two have one name.
     """
     number = reader_id(session, reader)
     standing = (
@@ -44,6 +45,7 @@ def redo(session: Session, reader: str, now: datetime) -> Undone | None:
 
     Raises:
         FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+        StaleCase: somebody changed a vertebra of it since; nothing is done then, so that no two have one name.
     """
     number = reader_id(session, reader)
     taking_back = aliased(ActRow)
@@ -71,10 +73,12 @@ def _is_undone() -> ColumnElement[bool]:
 
 
 def _move(session: Session, target: ActRow, reader: str, kind: ActKind, now: datetime) -> Undone:
+    versions = session.scalars(select(GeometryRow).where(GeometryRow.act_id == target.id)).all()
+    for version in versions:
+        _check_unchanged_since(session, version, kind)
     act = new_act(session, reader, kind, now, target)
     rows = session.scalars(select(ReadingRow).where(ReadingRow.act_id == target.id).order_by(ReadingRow.id))
     read = [_move_reading(session, row, act, reader, now) for row in rows.all()]
-    versions = session.scalars(select(GeometryRow).where(GeometryRow.act_id == target.id)).all()
     edited = [_move_geometry(session, row, act, now) for row in sorted(versions, key=_what_it_was_about)]
     first = body_row(session, (*read, *edited)[0])
     record(session, now, reader, str(kind), first.id, {"act": target.id})
@@ -126,20 +130,30 @@ def _what_it_was_about(row: GeometryRow) -> tuple[bool, bool, int]:
     return not row.removed, row.replaces is not None, row.level.rank
 
 
+def _check_unchanged_since(session: Session, done: GeometryRow, kind: ActKind) -> None:
+    body = body_row(session, done.body_id)
+    shown = session.get_one(GeometryRow, (body.id, body.present_version))
+    if done.replaces is None:  # added: a program may have measured it since, and it goes all the same
+        changed = kind is ActKind.UNDO and shown.version != done.version and shown.source is _BY_READER
+        if kind is ActKind.UNDO and not changed and is_read(session, body.id):
+            raise StaleCase("This vertebra was graded since", body.id, _CHANGE_BY_HAND)
+    else:
+        changed = shown.version != (done.version if kind is ActKind.UNDO else done.replaces)
+    if changed:
+        raise StaleCase(f"This vertebra was changed since by {shown.who}", body.id, _CHANGE_BY_HAND)
+
+
+_BY_READER = GeometrySource.READER
+_CHANGE_BY_HAND = "Look again, and change it by hand."
+
+
 def _move_geometry(session: Session, done: GeometryRow, act: ActRow, now: datetime) -> str:
-    """Shows the version before (undo) or after (redo) again, unless somebody moved or read the body since."""
+    """Shows the version before (undo) or after (redo) again; what another reader graded is not taken away again."""
     body = body_row(session, done.body_id)
     if done.replaces is None:
-        if act.kind is ActKind.REDO:
-            body.gone_at = None
-        elif body.present_version == done.version and not is_read(session, body.id):
-            body.gone_at = now
-        return body.id
-    before, after = (
-        (done.version, done.replaces) if act.kind is ActKind.UNDO else (done.replaces, done.version)
-    )
-    taken_away = done.removed and act.kind is ActKind.REDO
-    kept = taken_away and read_by_others(session, body.id, act.reader_id)
-    if body.present_version == before and not kept:
-        body.present_version = after
+        body.gone_at = None if act.kind is ActKind.REDO else now
+    elif act.kind is ActKind.UNDO:
+        body.present_version = done.replaces
+    elif not (done.removed and read_by_others(session, body.id, act.reader_id)):
+        body.present_version = done.version
     return body.id

@@ -26,7 +26,8 @@ from tests.db.made_cases import (
     vertebra,
 )  # fmt: skip
 from vfscreen.anatomy import Level
-from vfscreen.errors import FirstReadLocked
+from vfscreen.cases import BodyEdit
+from vfscreen.errors import FirstReadLocked, StaleCase
 from vfscreen.findings import Mode, Phase
 from vfscreen.genant import ReadGrade
 from vfscreen.reading import Answer, new_reading
@@ -171,13 +172,39 @@ def test_moving_a_point_can_be_undone_and_redone(store: Store) -> None:
     assert store.case(series_id, "K").bodies[0].vertebra.level is Level.T10
 
 
-def test_undoing_a_move_leaves_what_somebody_moved_since(store: Store) -> None:
+def test_an_undo_of_what_somebody_moved_since_is_refused(store: Store) -> None:
     series_id = screened_case(store)
     body = store.case(series_id, "K").bodies[0]
     move(store, body.body_id, vertebra(Level.T11, 1.0), "K")
     move(store, body.body_id, vertebra(Level.T11, 2.0), "M")
-    store.undo("K")
+    with pytest.raises(StaleCase, match="changed since by M"):
+        store.undo("K")
     assert store.case(series_id, "K").bodies[0].geometry_version == 3
+    store.undo("M")
+    store.undo("K")
+    assert store.case(series_id, "K").bodies[0].geometry_version == 1
+
+
+def test_an_undo_across_readers_leaves_no_two_vertebrae_of_one_name(store: Store) -> None:
+    """One body kept the other reader's name, its neighbours went back to their old ones."""
+    series_id = screened_case(store)
+    bodies = store.case(series_id, "K").bodies
+    names = (Level.T12, Level.L1, Level.L2)
+    changed = {
+        body.body_id: replace(body.vertebra, level=name) for body, name in zip(bodies, names, strict=True)
+    }
+    store.edit_bodies(series_id, BodyEdit(changed, seen={body.body_id: 1 for body in bodies}), "K")
+    move(store, bodies[0].body_id, replace(changed[bodies[0].body_id], level_certain=False), "M")
+    with pytest.raises(StaleCase, match="changed since by M"):
+        store.undo("K")
+    assert [body.vertebra.level for body in store.case(series_id, "K").bodies] == list(names)
+    store.undo("M")
+    store.undo("K")
+    move(store, bodies[2].body_id, replace(bodies[2].vertebra, level=Level.L3), "M")
+    with pytest.raises(StaleCase, match="changed since by M"):
+        store.redo("K")
+    levels = [body.vertebra.level for body in store.case(series_id, "K").bodies]
+    assert levels == [Level.T11, Level.T12, Level.L3]
 
 
 def test_an_added_vertebra_can_be_undone_and_redone(store: Store) -> None:
@@ -213,7 +240,8 @@ def test_an_added_vertebra_that_another_reader_used_stays(store: Store, what: st
         say(store, store.case(series_id, "M"), 0, ReadGrade.MILD, reader="M")
     else:
         move(store, body_id, vertebra(Level.T10, 31.0), "M")
-    store.undo("K")
+    with pytest.raises(StaleCase, match="graded since" if what == "read" else "changed since by M"):
+        store.undo("K")
     assert store.case(series_id, "K").bodies[0].body_id == body_id
 
 
