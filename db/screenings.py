@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -91,24 +92,40 @@ def _version_for(
 ) -> int:
     """Returns the version that a prediction was made on: an equal one if there is one, else a new one.
 
-    It is shown, unless somebody of more weight placed the one that is: a reader goes before a mask before a program.
+    It is shown, unless somebody of more weight placed the one that is: a reader goes before a mask before a program,
+    and points of any before none. A name that a reader gave stays.
     """
     body.gone_at = None
-    may_show = _WEIGHT[source] >= _WEIGHT[shown.source]
-    values = geometry_values(vertebra)
+    may_show = _may_show(source, shown, vertebra)
     versions = session.scalars(
-        select(GeometryRow)
-        .where(GeometryRow.body_id == body.id, ~GeometryRow.removed)
-        .order_by(GeometryRow.version.desc())
-    )
+        select(GeometryRow).where(GeometryRow.body_id == body.id).order_by(GeometryRow.version.desc())
+    ).all()
+    if may_show and _named_by_reader(shown, {row.version: row for row in versions}):
+        vertebra = replace(vertebra, level=shown.level, level_certain=shown.level_certain)
+    values = geometry_values(vertebra)
     for row in versions:
-        if all(getattr(row, name) == value for name, value in values.items()):
+        if not row.removed and all(getattr(row, name) == value for name, value in values.items()):
             body.present_version = row.version if may_show else body.present_version
             return row.version
     return append_version(session, body, vertebra, source, localiser, now, shown=may_show)
 
 
 _WEIGHT = {GeometrySource.LOCALISER: 0, GeometrySource.MASK: 1, GeometrySource.READER: 2}
+
+
+def _may_show(source: GeometrySource, shown: GeometryRow, vertebra: Vertebra) -> bool:
+    has, had = vertebra.points is not None, shown.points_lps_mm is not None
+    if has == had or source is shown.source or shown.removed:
+        return _WEIGHT[source] >= _WEIGHT[shown.source]
+    return has
+
+
+def _named_by_reader(shown: GeometryRow, versions: dict[int, GeometryRow]) -> bool:
+    """Says whether a reader made a version, or one that it came from."""
+    row: GeometryRow | None = shown
+    while row is not None and row.source is not GeometrySource.READER:
+        row = None if row.replaces is None else versions[row.replaces]
+    return row is not None
 
 
 def record_finding(session: Session, body_id: str, version: int, finding: Finding, now: datetime) -> None:

@@ -16,6 +16,7 @@ from tests.db.made_cases import (
     screened_case,
     screening,
     spine,
+    take_away,
     vertebra,
 )  # fmt: skip
 from vfscreen.anatomy import Level
@@ -282,3 +283,35 @@ def test_the_worklist_asks_what_was_said_of_the_points_as_they_are_now(store: St
     assert store.worklist("K", Mode.SCREEN, "grader-1")[0].suspicion == pytest.approx(0.8)
     move(store, body.body_id, replace(moved, level=Level.T10), "M")
     assert store.worklist("K", Mode.SCREEN, "grader-1")[0].suspicion == pytest.approx(0.8), "a name alone"
+
+
+def test_a_body_that_a_reader_added_gets_the_programs_points_and_keeps_its_name(store: Store) -> None:
+    """It stayed without points for ever, though the localiser found it, because a reader's weight is more."""
+    series_id = screened_case(store)
+    bare = replace(vertebra(Level.T10, SPACING_MM, whole=False), whole=True)
+    body_id = add(store, series_id, bare, "K")
+    for x_mm in (0.0, 0.0, 2.0):  # the next screening finds the same, the one after it a little further on
+        found = [vertebra(Level.T9, SPACING_MM, x_mm=x_mm), *spine(Level.T11, 3)]
+        store.record_screening(series_id, screening(found))
+        body = store.case(series_id, "K").bodies[0]
+        assert (body.body_id, body.vertebra.level) == (body_id, Level.T10)
+        assert body.vertebra.points is not None and body.vertebra.centre_lps_mm[0] == x_mm
+        assert (body.source, body.points_by) == (GeometrySource.LOCALISER, "localiser-1")
+    assert body.geometry_version == 3
+    store.undo("K")
+    assert levels(store.case(series_id, "K")) == ["T11", "T12", "L1"]
+
+
+def test_a_mask_without_points_takes_none_away(store: Store) -> None:
+    series_id = screened_case(store)
+    cut = [vertebra(body.level, float(body.centre_lps_mm[2]), whole=False) for body in spine(Level.T11, 3)]
+    store.record_screening(series_id, screening(cut), GeometrySource.MASK)
+    assert all(body.vertebra.points is not None for body in store.case(series_id, "K").bodies)
+
+
+def test_a_body_without_points_that_is_none_stays_away(store: Store) -> None:
+    series_id = screened_case(store)
+    body_id = add(store, series_id, vertebra(Level.T10, SPACING_MM, whole=False), "K")
+    take_away(store, body_id, "K")
+    store.record_screening(series_id, screening([vertebra(Level.T10, SPACING_MM), *spine(Level.T11, 3)]))
+    assert levels(store.case(series_id, "K")) == ["T11", "T12", "L1"]
