@@ -132,18 +132,18 @@ def _what_it_was_about(row: GeometryRow) -> tuple[bool, bool, int]:
 
 def _check_unchanged_since(session: Session, done: GeometryRow, kind: ActKind) -> None:
     body = body_row(session, done.body_id)
-    shown = session.get_one(GeometryRow, (body.id, body.present_version))
-    if done.replaces is None:  # added: a program may have measured it since, and it goes all the same
-        changed = kind is ActKind.UNDO and shown.version != done.version and shown.source is _BY_READER
-        if kind is ActKind.UNDO and not changed and is_read(session, body.id):
-            raise StaleCase("This vertebra was graded since", body.id, _CHANGE_BY_HAND)
-    else:
-        changed = shown.version != (done.version if kind is ActKind.UNDO else done.replaces)
-    if changed:
-        raise StaleCase(f"This vertebra was changed since by {shown.who}", body.id, _CHANGE_BY_HAND)
+    if done.replaces is None and kind is ActKind.REDO:
+        return
+    expected = done.version if kind is ActKind.UNDO else done.replaces
+    shown = row = session.get_one(GeometryRow, (body.id, body.present_version))
+    while row.version != expected:  # points that a program filled in change nothing that a person did
+        if row.source is GeometrySource.READER or row.replaces is None:
+            raise StaleCase(f"This vertebra was changed since by {shown.who}", body.id, _CHANGE_BY_HAND)
+        row = session.get_one(GeometryRow, (body.id, row.replaces))
+    if done.replaces is None and is_read(session, body.id):
+        raise StaleCase("This vertebra was graded since", body.id, _CHANGE_BY_HAND)
 
 
-_BY_READER = GeometrySource.READER
 _CHANGE_BY_HAND = "Look again, and change it by hand."
 
 

@@ -23,6 +23,8 @@ from tests.db.made_cases import (
     move,
     say,
     screened_case,
+    screening,
+    spine,
     vertebra,
 )  # fmt: skip
 from vfscreen.anatomy import Level
@@ -243,6 +245,18 @@ def test_an_added_vertebra_that_another_reader_used_stays(store: Store, what: st
     with pytest.raises(StaleCase, match="graded since" if what == "read" else "changed since by M"):
         store.undo("K")
     assert store.case(series_id, "K").bodies[0].body_id == body_id
+
+
+def test_points_that_a_program_filled_in_stand_in_no_undos_way(store: Store) -> None:
+    series_id = screened_case(store)
+    bare = replace(vertebra(Level.T10, SPACING_MM, whole=False), whole=True)
+    body_id = add(store, series_id, bare, "K")
+    move(store, body_id, replace(bare, level=Level.T9), "K")
+    store.record_screening(series_id, screening([vertebra(Level.T10, SPACING_MM), *spine(Level.T11, 3)]))
+    store.undo("K")
+    assert store.case(series_id, "K").bodies[0].vertebra.level is Level.T10
+    store.redo("K")
+    assert store.case(series_id, "K").bodies[0].vertebra.level is Level.T9
 
 
 class StoreAgainstStack(RuleBasedStateMachine):
