@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,8 +18,10 @@ from ui.desktop.panel import panel_of
 from ui.desktop.rail import rail_of
 from ui.desktop.room import ReadingRoom
 from ui.desktop.states import Tone, Tool
+from vfscreen.anatomy import Level
 from vfscreen.cases import BodyEdit
 from vfscreen.correcting import HAND_UNCERTAINTY_MM
+from vfscreen.errors import StaleCase
 from vfscreen.findings import PLACED_BY_HAND, Mode, Phase
 from vfscreen.genant import ReadGrade, SixPoints
 
@@ -343,3 +346,21 @@ def test_points_that_the_reader_placed_stay_shown_after_another_renames(room: Re
     room.store.edit_bodies(room.case.series_id, BodyEdit(changed, seen=seen), "another")
     room.open(room.case.series_id)
     assert [room.points_shown(each) for each in room.case.bodies[:2]] == [True, False]
+
+
+@pytest.mark.parametrize("take", [grading.undo, grading.redo])
+def test_an_undo_that_another_reader_forestalled_shows_what_they_did(
+    room: ReadingRoom, take: Callable[[ReadingRoom], None]
+) -> None:
+    assert room.case is not None
+    correcting.shift_names(room, 1)
+    if take is grading.redo:
+        grading.undo(room)
+    body = room.case.bodies[-1]
+    edit = BodyEdit(
+        {body.body_id: replace(body.vertebra, level=Level.L6)}, seen={body.body_id: body.geometry_version}
+    )
+    room.store.edit_bodies(room.case.series_id, edit, "another")
+    with pytest.raises(StaleCase, match="changed since by another"):
+        take(room)
+    assert room.case.bodies[-1].vertebra.level is Level.L6

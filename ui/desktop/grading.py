@@ -164,7 +164,11 @@ def undo(room: ReadingRoom) -> None:
     """Takes the last act back and goes to its vertebra, in another study if need be."""
     if not nothing_waits(room):
         return
-    undone = room.store.undo(room.reader)
+    try:
+        undone = room.store.undo(room.reader)
+    except StaleCase:
+        room.reload()  # so that what was changed since is seen
+        raise
     if undone is None:
         room.say(words.NOTHING_TO_UNDO)
     else:
@@ -175,7 +179,11 @@ def redo(room: ReadingRoom) -> None:
     """Does the last undone act again, and goes to its vertebra."""
     if not nothing_waits(room):
         return
-    redone = room.store.redo(room.reader)
+    try:
+        redone = room.store.redo(room.reader)
+    except StaleCase:
+        room.reload()  # so that what was changed since is seen
+        raise
     if redone is None:
         room.say(words.NOTHING_TO_REDO)
     else:
