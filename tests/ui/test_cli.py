@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,27 +151,21 @@ def test_paths_that_lead_nowhere_are_refused_by_name(run: Run, tmp_path: Path) -
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")
-def test_a_file_that_may_not_be_read_is_refused_and_not_called_wrong_usage() -> None:
-    """Root may read everything: where the tests run as root, the command goes on as nobody, once all is imported."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    ct = folder / "ct.nii"
+def test_a_file_that_may_not_be_read_is_refused_and_not_called_wrong_usage(tmp_path: Path) -> None:
+    """Root may read everything: where the tests run as root, the command first gives up its capabilities."""
+    ct = tmp_path / "ct.nii"
     ct.write_bytes(b"somebody else's")
     ct.chmod(0)
     code = (
-        "import os, sys, ui.cli\n"
-        f"data = {str(folder / 'data')!r}\n"
-        f"sys.argv[1:] = ['import', {str(folder / 'nothing')!r}, '--data', data]\n"
-        "ui.cli.main()\n"
+        "import ctypes, os, sys, ui.cli\n"
         "if os.geteuid() == 0:\n"
-        "    for place in (data, *(os.path.join(data, name) for name in os.listdir(data))):\n"
-        "        os.chown(place, 65534, 65534)\n"
-        "    os.setuid(65534)\n"
-        f"sys.argv[2] = {str(ct)!r}\n"
+        "    version_3, this_process = 0x20080522, 0\n"
+        "    header, none = (ctypes.c_uint32 * 2)(version_3, this_process), (ctypes.c_uint32 * 6)()\n"
+        "    assert ctypes.CDLL(None).capset(header, none) == 0\n"
+        f"sys.argv[1:] = ['import', {str(ct)!r}, '--data', {str(tmp_path / 'data')!r}]\n"
         "raise SystemExit(ui.cli.main())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    shutil.rmtree(folder)
     assert done.returncode == 3, done.stderr
     assert any(line.startswith(f"refused {ct}: ") for line in done.stdout.splitlines())
 

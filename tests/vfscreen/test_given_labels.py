@@ -142,9 +142,9 @@ def test_grades_land_on_the_vertebrae_of_the_mask_whatever_a_reader_calls_them(s
     ]  # fmt: skip
     read_on = {one.readings[0].grade: one.vertebra for one in store.labelled_bodies()}
     assert {grade: one.level for grade, one in read_on.items()} == {
-        ReadGrade.NORMAL: Level.T12, ReadGrade.MODERATE: Level.L1, ReadGrade.SEVERE: Level.L2,
-    }  # fmt: skip
-    assert all(one.points is not None for one in read_on.values()), "read on the mask's geometry"
+        ReadGrade.NORMAL: Level.T11, ReadGrade.MODERATE: Level.T12, ReadGrade.SEVERE: Level.L1,
+    }, "a reader's names stay"  # fmt: skip
+    assert all(one.points is not None for one in read_on.values()), "read on the mask's points"
 
 
 def test_a_grade_of_a_vertebra_that_a_reader_took_away_is_named(store: Store, tmp_path: Path):
