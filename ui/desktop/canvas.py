@@ -75,7 +75,6 @@ class Canvas(QWidget):
         self._box: Box | None = None
         self._untouched = True
         self._projection: Projection | None = None
-        self._drawn_size: object = None
         self._turned = 0
         self._grip: tuple[Qt.MouseButton, QPointF, bool] | None = None
         _forget_keys(self._viewer)
@@ -228,15 +227,17 @@ class Canvas(QWidget):
         self._lay_out()
 
     def _frame_painted(self) -> None:
-        """Sees to it that the sheet lies as the picture was really drawn: vispy learns of a new size only here."""
-        if self._projection is not None and self._napari.canvas.size != self._drawn_size:
-            self._project()
-            self._lay_out()
+        """Sees to it that the sheet lies as the picture was really drawn: vispy learns some of it only here."""
+        before = self._projection
+        if before is not None:
+            drawn = self._project()
+            if not np.allclose(drawn.matrix, before.matrix, atol=1e-3):
+                self._lay_out()
         self.painted.emit()
 
-    def _project(self) -> None:
-        self._drawn_size = self._napari.canvas.size
-        self._projection = Projection(_drawing_matrix(self._napari, self._layer))
+    def _project(self) -> Projection:
+        self._projection = drawn = Projection(_drawing_matrix(self._napari, self._layer))
+        return drawn
 
     def _lay_out(self) -> None:
         """Renews the whole sheet, for marks, texts and projection as they are now."""
