@@ -379,3 +379,23 @@ def test_a_zoomed_picture_follows_to_a_vertebra_that_is_off_the_screen(window: M
     assert 0 < x < canvas.width() and 0 < y < canvas.height()
     press(window, K.Key_R)
     assert canvas.view()[-2] < 10
+
+
+def test_the_first_frame_of_a_large_window_has_its_marks_and_its_scale(house: House, qtbot: Any) -> None:
+    """The sheet kept the map from before the picture was drawn: no marks, and 2 mm beside a bar of 20."""
+    window = open_window(house, lambda holds: qtbot.waitUntil(holds, timeout=PATIENCE_MS))
+    window.resize(1900, 1040)
+    QTest.qWait(100)
+    with qtbot.waitSignal(window.picture.painted, timeout=PATIENCE_MS):
+        window.open(window.room.rows[0].series_id)
+    QTest.qWait(300)
+    canvas = canvas_of(window)
+    at_first, shown = canvas.projection, canvas.overlay.shown_marks
+    window.fit_picture()
+    QTest.qWait(300)
+    assert at_first is not None
+    assert canvas.projection is not None
+    np.testing.assert_allclose(at_first.matrix, canvas.projection.matrix, atol=0.01)
+    assert shown
+    window.close()
+    delete(window)
