@@ -315,6 +315,16 @@ def test_closing_while_the_gate_decides_waits_for_its_decision(
     assert run.outcome == ("refused" if used == "grader-small" else "accepted")
 
 
+def test_what_was_under_way_when_the_courier_stopped_is_not_delivered(qapp: QApplication) -> None:
+    """It reached the labels of a page that was gone; Qt delivers what it queued before a disconnection."""
+    courier, came = Courier(qapp), list[str]()
+    courier.post(lambda: came.append("too late"))
+    courier.stop()
+    courier.post(lambda: came.append("later still"))
+    QApplication.processEvents()
+    assert came == []
+
+
 def test_comparing_can_not_be_cancelled(page: RetrainPage) -> None:
     page.show_state(Retraining(Stage.TRAINING))
     assert page.cancel_button.isVisible()

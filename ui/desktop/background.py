@@ -27,15 +27,20 @@ class Courier(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self._stopped = threading.Event()
         self._came.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
     def post(self, call: Callable[[], None]) -> None:
         """Has `call` called in the window's thread."""
-        self._came.emit(call)
+        if not self._stopped.is_set():
+            self._came.emit(call)
 
     def stop(self) -> None:
-        """Drops whatever is still on its way: the window is closing, and nobody would take it."""
-        self._came.disconnect(self._run)
+        """Drops whatever is still on its way: the window is closing, and nobody would take it.
+
+        A disconnected signal would not do: Qt still delivers what it had queued before.
+        """
+        self._stopped.set()
 
     def run(
         self, work: Callable[[], None], on_fault: Callable[[Exception], None], name: str
@@ -53,9 +58,9 @@ class Courier(QObject):
         thread.start()
         return thread
 
-    @staticmethod
-    def _run(call: Callable[[], None]) -> None:
-        call()
+    def _run(self, call: Callable[[], None]) -> None:
+        if not self._stopped.is_set():
+            call()
 
 
 class VolumeShelf:
