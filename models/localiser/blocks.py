@@ -11,6 +11,27 @@ from torch.nn import functional
 MOMENTUM = 0.03
 """Of the running statistics: slow, since views in training differ much from each other."""
 
+ONEDNN = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's own stub has no types here
+"""Whether this build of torch has oneDNN's routines."""
+
+
+class Convolution3d(nn.Conv3d):
+    """A 3D convolution that always takes oneDNN's routine on a CPU; the output is the same.
+
+    With one thread torch leaves a single small volume, or one whose last side is the long one, to another routine that
+    takes two to eight times longer.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Returns what `torch.nn.Conv3d` returns."""
+        plain = self.training or input.device.type != "cpu" or input.dtype is not torch.float32
+        if plain or not ONEDNN:
+            return super().forward(input)
+        assert not isinstance(self.padding, str)  # all of these nets give numbers
+        return torch.mkldnn_convolution(
+            input, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+        )
+
 
 def two_convolutions(channels_in: int, channels_out: int) -> nn.Sequential:
     """Twice: a 3x3 convolution, batch normalisation, ReLU."""

@@ -17,7 +17,7 @@ from vfscreen.errors import NotEnoughLabels
 from vfscreen.model_files import ModelCard, ModelKind, TrainingData, sha256_of
 
 CPU = torch.device("cpu")
-NAME = "localiser-4"
+NAME = "localiser-5"
 """The id of what this recipe makes of the development data; a changed recipe gets a new one."""
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.localiser.blocks import MOMENTUM
+from models.localiser.blocks import MOMENTUM, Convolution3d
 from vfscreen.volume import AIR_HU, Volume, resample
 
 STEP_MM = 4.0
@@ -25,7 +25,7 @@ def _block(channels_in: int, channels_out: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for source in (channels_in, channels_out):
         layers += [
-            nn.Conv3d(source, channels_out, 3, padding=1, bias=False),
+            Convolution3d(source, channels_out, 3, padding=1, bias=False),
             nn.BatchNorm3d(channels_out, momentum=MOMENTUM),
             nn.ReLU(inplace=True),
         ]
@@ -46,7 +46,7 @@ class TubeNet(nn.Module):
         self.bottom = _block(second, third)
         self.up2 = _block(third + second, second)
         self.up1 = _block(second + first, first)
-        self.head = nn.Conv3d(first, 8, 1)
+        self.head = Convolution3d(first, 8, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits of the input's shape."""
