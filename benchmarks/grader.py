@@ -1,10 +1,10 @@
 """How good the grader is on patients it never saw: the figures and tables of `docs/grader.md`.
 
 Without arguments it makes figures and tables from `benchmarks/results/grader.json`. `--train` makes that file: it
-needs the development cases (VFSCREEN_CASES) and half an hour on one core, for the bank and a network for every fold of
-left-out patients. What lies in `--work` (`python -m models.train_grader` leaves it there) is not made again. The rows
-of the proof take ten minutes a seed more; they are trained as long as `--minutes` says, and go on where the last run
-stopped.
+needs the development cases (VFSCREEN_CASES) and an hour on one core, for the bank, a network for every patient left
+out alone, and one for every fold. What lies in `--work` (`python -m models.train_grader` leaves it there) is not made
+again. The rows of the proof take ten minutes a seed more; they are trained as long as `--minutes` says, and go on
+where the last run stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from models.grader.config import COMPACT, read_config
 from models.grader.crop import neighbours_of
 from models.grader.draw import Plan
 from models.grader.examples import Example, deformed_crop, reader_example
-from models.grader.folds import FOLDS, Workshop
+from models.grader.folds import Workshop
 from models.grader.stored import read_grader
 from models.grader.suggest import BUNDLED
 from models.grader.trained import TrainedGrader, loaded_net, say
@@ -50,6 +50,9 @@ LOCALISER_RESULTS = Path("benchmarks/results/localiser.json")
 PAGE = Path("docs/grader.md")
 DRAWS = 5
 """How often the real bodies are scored with points as wrong as a localiser's."""
+
+Graders = Mapping[str, TrainedGrader]
+"""By patient, the grader that never saw that patient."""
 
 TEST_ONLY = ("ricord_80m",)
 SEED_OF_POINTS = 1
@@ -97,53 +100,50 @@ def evaluated(cases: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     proof = Proof(bank, asked, config, chosen.work / "proof")
     train_rows(proof, chosen.minutes)
     first = Workshop(bank, asked, config, chosen.seed, chosen.work, say_step)
+    graders = {who: first.scored(who) for who in sorted(bank)}
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     results = {
         "commit": head.stdout.strip(),
         "seed": first.seed,
         "config": config.to_mapping(),
-        "folds": {name: list(patients) for name, patients in FOLDS.items()},
-        **scored_patients(first),
-        **scored_cases(cases, chosen.own_marks, first),
-        "masks": [*outline_rows(first), *test_only_outlines(cases)],
+        **scored_patients(first, graders),
+        **scored_cases(cases, chosen.own_marks, graders),
+        "masks": [*outline_rows(first, graders), *test_only_outlines(cases)],
         "proof": proof_of(proof),
     }
     return results | {"figures": figures_of(results)}
 
 
-def scored_patients(workshop: Workshop) -> dict[str, Any]:
-    """Scores every patient's real and simulated bodies by the grader of the fold that left the patient out."""
+def scored_patients(workshop: Workshop, graders: Graders) -> dict[str, Any]:
+    """Scores every patient's real and simulated bodies by the grader that never saw the patient."""
     real: list[dict[str, Any]] = []
     simulated: list[dict[str, Any]] = []
-    decisions = {}
-    made = {fold: [one for one in workshop.of_fold(fold) if one.simulated] for fold in FOLDS}
-    heard = {fold: evidence_of(workshop.without(fold), made[fold], SEED_OF_POINTS) for fold in FOLDS}
-    for fold in FOLDS:
-        grader = workshop.scored(fold)
-        decisions[fold] = grader.decision.to_mapping()
-        examples = [one for one in workshop.of_fold(fold) if not one.crop.blank]
-        bodies = [one for one in examples if not one.simulated]
-        real += [row | {"fold": fold} for row in scored_bodies(grader, bodies, 0)]
-        rows = scored(grader, made[fold], SEED_OF_POINTS)
-        for name, scale in (("genant", 1.0), ("as_read", grader.decision.reader_scale)):
-            those = told(heard, made, fold, scale)
+    made = {who: [one for one in workshop.questions(who) if one.simulated] for who in graders}
+    made = {who: examples for who, examples in made.items() if examples}
+    heard = {who: evidence_of(graders[who], examples, SEED_OF_POINTS) for who, examples in made.items()}
+    for who, grader in graders.items():
+        bodies = [one for one in workshop.questions(who) if not (one.simulated or one.crop.blank)]
+        real += scored_bodies(grader, bodies, 0)
+        rows = scored(grader, made.get(who, ()), SEED_OF_POINTS)
+        for name, scale in (("genant", 1.0), ("as_read", grader.decision.reader_scale)) if rows else ():
+            those = told(heard, made, who, scale)
             for place, row in enumerate(rows):
                 row[name] = {
                     "grade": int(those.grades[place]),
                     "balanced_grade": int(those.balanced_grades[place]),
                     "probabilities": [round(float(value), 4) for value in those.probabilities[place]],
                 }
-        simulated += [row | {"fold": fold} for row in rows]
+        simulated += rows
+    decisions = {who: grader.decision.to_mapping() for who, grader in graders.items()}
     return {"decisions": decisions, "real": real, "simulated": simulated}
 
 
-def outline_rows(workshop: Workshop) -> Iterator[dict[str, Any]]:
-    """Yields what the fold that left a patient out says of bodies of which there is only a mask."""
-    for fold in FOLDS:
-        grader = workshop.scored(fold)
-        blank = [one for one in workshop.of_fold(fold) if one.crop.blank]
+def outline_rows(workshop: Workshop, graders: Graders) -> Iterator[dict[str, Any]]:
+    """Yields what a grader that never saw the patient says of bodies of which there is only a mask."""
+    for who, grader in graders.items():
+        blank = [one for one in workshop.questions(who) if one.crop.blank]
         for one, said in zip(blank, said_of(grader, blank), strict=True):
-            yield row_of(one, said) | {"use": "train", "fold": fold}
+            yield row_of(one, said) | {"use": "train"}
 
 
 def test_only_outlines(cases: Path) -> Iterator[dict[str, Any]]:
@@ -205,28 +205,26 @@ def row_of(example: Example, said: dict[str, Any]) -> dict[str, Any]:
     return known | said
 
 
-def scored_cases(cases: Path, own_marks: Path, workshop: Workshop) -> dict[str, list[dict[str, Any]]]:
+def scored_cases(cases: Path, own_marks: Path, graders: Graders) -> dict[str, list[dict[str, Any]]]:
     """Scores what needs the CT again: the whole chain, bodies warped without a loss, and the test-only cases.
 
-    Every trained case is seen by the grader of the fold that left its patient out, the others by the shipped one.
+    Every trained case is seen by the grader that never saw its patient, the others by the shipped one.
     """
     found = {
         case["name"]: case for case in json.loads(LOCALISER_RESULTS.read_text(encoding="utf-8"))["cases"]
     }
-    fold_of = {patient: fold for fold, patients in FOLDS.items() for patient in patients}
-    graders = {fold: workshop.scored(fold) for fold in FOLDS}
     rows: dict[str, list[dict[str, Any]]] = {"chain": [], "warped": [], "shipped_on_test_only": []}
     for entry in CASES:
         case = read_graded_case(cases, entry, own_marks)
         if case is None or not (entry.trained or entry.name in TEST_ONLY):
             continue
-        grader = graders[fold_of[entry.patient]] if entry.trained else read_grader(BUNDLED)[0]
+        grader = graders[entry.patient] if entry.trained else read_grader(BUNDLED)[0]
         if entry.name in found:
             rows["chain"] += chain_rows(case, grader, found[entry.name]["bodies"])
         if entry.trained:
             rows["warped"] += warped_rows(case, grader)
         else:
-            rows["shipped_on_test_only"] += scored_bodies(grader, real_examples(case), workshop.seed)
+            rows["shipped_on_test_only"] += scored_bodies(grader, real_examples(case), 0)
     return rows
 
 

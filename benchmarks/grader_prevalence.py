@@ -1,4 +1,4 @@
-"""Decisions for other prevalences and cuts than the shipped one's, fitted on the other folds' patients."""
+"""Decisions for other prevalences and cuts than the shipped one's, fitted on the other patients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.grader.examples import Example, shares_of_loss
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a fold's simulated bodies are and are said to be.
+    """What a patient's simulated bodies are and are said to be.
 
     Shapes: grades (n,), true by these cuts; balanced_grades (n,), of a decision fitted where the grades of the even set
     are equally frequent; probabilities (n, 4), of one fitted at natural prevalence.
@@ -29,11 +29,11 @@ class Told:
 def told(
     evidence: Mapping[str, Evidence],
     examples: Mapping[str, Sequence[Example]],
-    fold: str,
+    who: str,
     cuts_scale: float,
 ) -> Told:
-    """Judges a fold's simulated bodies by Genant's cuts times a factor, with decisions fitted on the other folds."""
-    others = [other for other in evidence if other != fold]
+    """Judges a patient's simulated bodies by Genant's cuts times a factor, with decisions fitted on the others'."""
+    others = [other for other in evidence if other != who]
     seen = [one for other in others for one in examples[other]]
     shares = _shares(seen, cuts_scale)
     control = np.array([one.control for one in seen])
@@ -41,9 +41,9 @@ def told(
     balanced = fit_decision(known, shares, balanced_weights(shares.argmax(1), control))
     natural = fit_decision(known, shares, natural_weights(shares, control))
     return Told(
-        _shares(examples[fold], cuts_scale).argmax(1),
-        balanced.probabilities(evidence[fold]).argmax(1),
-        natural.probabilities(evidence[fold]),
+        _shares(examples[who], cuts_scale).argmax(1),
+        balanced.probabilities(evidence[who]).argmax(1),
+        natural.probabilities(evidence[who]),
     )
 
 

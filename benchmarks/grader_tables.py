@@ -240,17 +240,15 @@ def chain_table(rows: Sequence[Row]) -> str:
 def patients_table(rows: Sequence[Row]) -> str:
     """One line a patient: bodies, and how many were flagged."""
     lines = [
-        "| patient | fold | bodies of grade 0 | flagged | fractured | flagged |",
-        "|---|---|---|---|---|---|",
+        "| patient | bodies of grade 0 | flagged | fractured | flagged |",
+        "|---|---|---|---|---|",
     ]
     for who in sorted({row["patient"] for row in rows}):
         own = [row for row in rows if row["patient"] == who]
         healthy = [row for row in own if row["grade"] == 0]
         broken = [row for row in own if row["grade"] > 0]
         flags = [sum(row["verdict"] in FLAGGED for row in part) for part in (healthy, broken)]
-        lines.append(
-            f"| {who} | {own[0]['fold']} | {len(healthy)} | {flags[0]} | {len(broken)} | {flags[1]} |"
-        )
+        lines.append(f"| {who} | {len(healthy)} | {flags[0]} | {len(broken)} | {flags[1]} |")
     return "\n".join(lines)
 
 

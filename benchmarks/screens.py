@@ -25,6 +25,7 @@ from ui.app import make_application, make_window
 from ui.composition import House, open_house
 from ui.demo_command import import_demo, screen_demo
 from ui.desktop.retrain import Retraining, Row, Stage
+from ui.desktop.settings_view import SettingsPage
 from ui.desktop.window import MainWindow
 from vfscreen.cases import BodyEdit
 from vfscreen.data_folder import DataFolder
@@ -218,7 +219,8 @@ def _photograph_pages(window: MainWindow, camera: Photographer, series_id: str) 
     camera.take("retrain-refused")
     retraining.show_state(Retraining())
     window.show_settings()
-    settings = window.errands.settings_page(lambda _settings: None)
+    settings = window.page
+    assert isinstance(settings, SettingsPage)
     settings.fields["threads"].setText("many")
     settings.fields["threads"].done.emit("many")
     settings.buttons["go_on_by_itself", "False"].click()

@@ -29,6 +29,11 @@ C there are only masks."""
 Bank = Mapping[str, Sequence[Example]]
 
 
+def patients_of(left_out: str) -> tuple[str, ...]:
+    """Returns the patients that a fold leaves out, or the one of this name; none for an empty name."""
+    return FOLDS.get(left_out, (left_out,) if left_out else ())
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What all trainings of one recipe share: bank (by patient), settings, seed, folder of finished networks.
@@ -43,14 +48,14 @@ class Workshop:
     folder: Path
     report: Callable[[str, Step], None] = lambda name, step: None
 
-    def without(self, fold: str | None = None) -> TrainedGrader:
-        """Trains on all patients but those of a fold, or reads the network if it was trained before."""
-        left_out = set(FOLDS[fold]) if fold is not None else set()
-        name = f"without-{fold}" if fold is not None else "on-all"
+    def without(self, left_out: str = "") -> TrainedGrader:
+        """Trains on all patients but those of a fold, or but one patient, or reads the network if it is there."""
+        hidden = patients_of(left_out)
+        name = f"without-{left_out}" if left_out else "on-all"
         finished = self.folder / f"{name}-{self.recipe()}.safetensors"
         if finished.is_file():
             return TrainedGrader(load_file(finished), self.config)
-        seen = [one for patient, part in self.bank.items() if patient not in left_out for one in part]
+        seen = [one for patient, part in self.bank.items() if patient not in hidden for one in part]
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint = finished.with_suffix(".checkpoint")
         trained = train(
@@ -73,15 +78,18 @@ class Workshop:
         words = json.dumps([self.config.to_mapping(), self.seed, labels], sort_keys=True)
         return hashlib.sha256(words.encode()).hexdigest()[:12]
 
-    def of_fold(self, fold: str) -> list[Example]:
-        """Lists what is asked of a fold's patients: their simulated bodies and their real ones."""
-        real = [one for patient in FOLDS[fold] for one in self.bank.get(patient, ()) if not one.simulated]
-        return [*(one for patient in FOLDS[fold] for one in self.asked.get(patient, ())), *real]
+    def questions(self, left_out: str) -> list[Example]:
+        """Lists what is asked of a fold's patients, or of one: their simulated bodies, then their real ones."""
+        patients = patients_of(left_out)
+        simulated = [one for patient in patients for one in self.asked.get(patient, ())]
+        real = [one for patient in patients for one in self.bank.get(patient, ()) if not one.simulated]
+        return [*simulated, *real]
 
-    def decision(self, hidden: str | None = None) -> Decision:
-        """Fits the decision on each fold's patients by the network that left them out, without those of `hidden`."""
-        parts = [(self.without(fold), self.of_fold(fold)) for fold in FOLDS if fold != hidden]
-        out = FOLDS[hidden] if hidden is not None else ()
+    def decision(self, hidden: str = "") -> Decision:
+        """Fits the decision on each fold's patients by the network that left them out, without the hidden ones."""
+        out = patients_of(hidden)
+        asked = {fold: [one for one in self.questions(fold) if one.patient not in out] for fold in FOLDS}
+        parts = [(self.without(fold), part) for fold, part in asked.items() if part]
         read = [
             GradedLoss(one.patient, one.grade, float(one.losses_percent.max()))
             for patient, part in self.bank.items()
@@ -91,13 +99,13 @@ class Workshop:
         ]
         return decision_from(parts, self.seed, reader_scale(read))
 
-    def scored(self, fold: str) -> TrainedGrader:
-        """Returns a grader that can be scored on a fold: no part of it was fitted to answers on those patients.
+    def scored(self, left_out: str) -> TrainedGrader:
+        """Returns a grader that can be scored on a fold or a patient: nothing of it was fitted to answers on those.
 
-        The decision's seven numbers come from the other folds' networks on the other folds' patients; those networks
-        had the scored patients among their training patients, their answers on them are not used.
+        The decision's seven numbers come from the folds' networks on the other patients; some of those networks had the
+        scored patients among their training patients, their answers on them are not used.
         """
-        return replace(self.without(fold), decision=self.decision(hidden=fold))
+        return replace(self.without(left_out), decision=self.decision(left_out))
 
     def shipped(self) -> TrainedGrader:
         """Returns the grader trained on all patients, its decision fitted on left-out ones."""
