@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.localiser.blocks import FlatUNet
 from models.localiser.frames import Frames
@@ -24,6 +25,8 @@ REACH = 6
 """Half the window round the peak over which a point is averaged, pixels."""
 BODIES_AT_ONCE = 8
 """A larger batch is no faster a body, and slower where its layers outgrow the processor's cache."""
+UPSIDE_DOWN = [3, 4, 5, 0, 1, 2]
+"""Which point takes the place of which in a picture turned upside down."""
 
 
 class PointsNet(FlatUNet):
@@ -61,12 +64,11 @@ def body_pictures(volume: Volume, slabs: list[Float]) -> Picture:
 
 
 def place_points(net: PointsNet, volume: Volume, frames: Frames) -> Placed:
-    """Places the six points of every body."""
-    pictures = body_pictures(volume, picture_planes(frames))
+    """Places the six points of every body, by the mean of what the net sees in its picture and in that upside down."""
+    pictures = normalised(torch.from_numpy(body_pictures(volume, picture_planes(frames))))
     with torch.inference_mode():
-        parts = torch.split(torch.from_numpy(pictures), BODIES_AT_ONCE)
-        maps = torch.cat([net(normalised(part)) for part in parts])
-        chances = torch.softmax(maps.flatten(2), 2).reshape(maps.shape).numpy().astype(float)
+        turned = _chances(net, pictures.flip(2)).flip(2)[:, UPSIDE_DOWN]
+        chances = ((_chances(net, pictures) + turned) / 2).numpy().astype(float)
     places, spread = _means(chances)
     step = frames.spacing_mm / PIXELS_A_SPACING
     up = ((ROWS - 1) / 2 - places[..., 0]) * step[:, None]
@@ -77,6 +79,12 @@ def place_points(net: PointsNet, volume: Volume, frames: Frames) -> Placed:
         + back[..., None] * frames.posterior[:, None]
     )
     return Placed(points, spread * step[:, None])
+
+
+def _chances(net: PointsNet, pictures: Tensor) -> Tensor:
+    """Where each point may lie: (n, 3, 96, 80) -> (n, 6, 96, 80), each picture of sum 1."""
+    maps = torch.cat([net(part) for part in torch.split(pictures, BODIES_AT_ONCE)])
+    return torch.softmax(maps.flatten(2), 2).reshape(maps.shape)
 
 
 def _means(chances: Float) -> tuple[Float, Float]:

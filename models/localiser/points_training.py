@@ -18,6 +18,7 @@ from models.localiser.points_net import (
     COLUMNS,
     PIXELS_A_SPACING,
     ROWS,
+    UPSIDE_DOWN,
     PointsNet,
     body_pictures,
     picture_planes,
@@ -37,7 +38,6 @@ SIGMA = 2.0
 UNSURE_WEIGHT = 0.5
 SHAPES = ((1.0, 0.55, 0.1), (0.25, 1.0, 0.2), (1.0, 1.0, 0.9))
 """Which share of a loss the anterior, middle and posterior height bear: wedge, biconcave, crush."""
-UPSIDE_DOWN = [3, 4, 5, 0, 1, 2]
 
 
 @dataclass(frozen=True, slots=True)
