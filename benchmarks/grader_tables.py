@@ -32,6 +32,8 @@ PROOF_COLUMNS = {
     "calibration_error_natural": "ECE, natural",
 }
 
+PUBLISHED = "published network: needs a GPU and the published data (`docs/reproduce.md`)"
+
 
 def figures_of(results: Row) -> Row:
     """Returns the figures that issues, card and documents name."""
@@ -177,6 +179,8 @@ def proof_table(proof: Row) -> str:
         against = f"{test['macro_f1_difference']:+.3f}, {test['p']:.3f}" if test else "–"
         collapsed = f" ({row['collapsed']} collapsed)" if row["collapsed"] else ""
         lines.append(f"| {row['name']}{collapsed} | " + " | ".join(cells) + f" | {against} |")
+    nothing = " | –" * len(PROOF_COLUMNS)
+    lines.append(f"| {PUBLISHED}{nothing} | not measured |")
     return "\n".join(lines)
 
 
