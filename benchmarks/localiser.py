@@ -1,6 +1,6 @@
 """Evaluates the localiser on patients it has not seen: recall, precision, centres, names, heights, seconds, memory.
 
-    python benchmarks/localiser.py           scores with the fold weights in .work/localiser/folds
+    python benchmarks/localiser.py           scores with the weights in .work/localiser/left_out
     python benchmarks/localiser.py --train   makes those weights first (an hour and a half on two cores; resumable)
 
 Needs the development cases (`VFSCREEN_CASES`). Every scored patient is left out, alone, of the training of the weights
@@ -54,15 +54,15 @@ from vfscreen.ports import Localiser
 Float = NDArray[np.float64]
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLD_WORK = ROOT / ".work" / "localiser" / "folds"
+LEFT_OUT_WORK = ROOT / ".work" / "localiser" / "left_out"
 RESULTS = ROOT / "benchmarks" / "results" / "localiser.json"
 MATCH_MM = 10.0
-FOLDS: tuple[str, ...] = tuple(dict.fromkeys(entry.patient for entry in CASES if entry.trained))
-"""One fold a patient: that patient is left out, with all series."""
+PATIENTS: tuple[str, ...] = tuple(dict.fromkeys(entry.patient for entry in CASES if entry.trained))
+"""Each is left out once, with all series."""
 HEAD = "neg_head_medify"
 SEED = 1
 FIRST = ROOT / "benchmarks" / "results" / "localiser_first.json"
-"""Figures of the version before, on the same cases and folds."""
+"""Figures of the version before, on the same cases."""
 MASK_COLUMNS = ("H_ant_mm", "H_mid_mm", "H_post_mm")
 CLEAR_PEAK = Path("/proc/self/clear_refs")
 
@@ -93,7 +93,7 @@ class CaseResult:
     """
 
     name: str
-    fold: str | None
+    left_out: str | None
     truth: str
     levels_known: bool
     slice_mm: float
@@ -108,7 +108,7 @@ class CaseResult:
     found_beside: dict[str, int]
 
 
-def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, fold: str | None) -> CaseResult:
+def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, left_out: str | None) -> CaseResult:
     """Locates the bodies of one case and compares them with its truth."""
     _forget_peak()
     volume = read_volume(ct_path(cases, entry.name))
@@ -126,7 +126,7 @@ def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, fold: str | 
     inner = [str(found.level) for found in spare if bottom < found.centre_lps_mm[2] < top]
     outer = [str(found.level) for found in spare if str(found.level) not in inner]
     return CaseResult(
-        entry.name, fold, entry.truth, entry.levels_known, slice_distance_mm(volume),
+        entry.name, left_out, entry.truth, entry.levels_known, slice_distance_mm(volume),
         bodies, inner, outer, [f"{r.where}: {r.reason}" for r in located.refusals], list(located.warnings),
         seconds, peak_gb, int(volume.voxels.size), found_beside(cases, entry, localiser),
     )  # fmt: skip
@@ -151,7 +151,7 @@ def mask_bodies(cases: Path, results: list[dict[str, Any]]) -> dict[str, list[di
     found: dict[str, list[dict[str, Any]]] = {}
     for case in results:
         path = cases / case["name"] / "heights_from_mask.csv"
-        if path.is_file() and case["fold"] is not None:
+        if path.is_file() and case["left_out"] is not None:
             with path.open(newline="", encoding="utf-8") as file:
                 rows = {row["level"]: row for row in csv.DictReader(file)}
             found[case["name"]] = [
@@ -198,29 +198,29 @@ def _body_result(body: TrueBody, found: Vertebra | None) -> BodyResult:
     )
 
 
-def fold_weights(patient: str) -> Path:
+def weights_without(patient: str) -> Path:
     """Where the weights lie that never saw this patient."""
-    return FOLD_WORK / patient / "localiser.safetensors"
+    return LEFT_OUT_WORK / patient / "localiser.safetensors"
 
 
-def train_folds(cases: Path, patients: tuple[str, ...] = FOLDS) -> None:
-    """Trains every fold whose weights are not there yet, taking up its checkpoints."""
+def train_without(cases: Path, patients: tuple[str, ...] = PATIENTS) -> None:
+    """Trains without each patient whose weights are not there yet, taking up checkpoints."""
     torch.set_num_threads(1)
     sources = development_sources(cases)
     material, plan = prepare(sources, SEED, say), plan_of(SEED)
     for patient in patients:
-        if not fold_weights(patient).is_file():
+        if not weights_without(patient).is_file():
             say(f"without {patient}")
             chosen = [case for case in material if case.entry.patient != patient]
-            nets = train_nets(chosen, plan, FOLD_WORK / patient, say)
+            nets = train_nets(chosen, plan, LEFT_OUT_WORK / patient, say)
             kept = [source for source in sources if source.entry.patient != patient]
-            write_localiser(fold_weights(patient), nets, card_of(f"{NAME}-without-{patient}", kept, plan))
+            write_localiser(weights_without(patient), nets, card_of(f"{NAME}-without-{patient}", kept, plan))
 
 
 def train_side_by_side(cases: Path, jobs: int) -> None:
-    """Trains the folds in `jobs` processes."""
+    """Trains without every patient, in `jobs` processes."""
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        done = [pool.submit(train_folds, cases, FOLDS[part::jobs]) for part in range(jobs)]
+        done = [pool.submit(train_without, cases, PATIENTS[part::jobs]) for part in range(jobs)]
         for one in done:
             one.result()
 
@@ -228,8 +228,8 @@ def train_side_by_side(cases: Path, jobs: int) -> None:
 def evaluate(cases: Path) -> list[CaseResult]:
     """Scores every patient with the weights that never saw it, then the test-only case."""
     results = []
-    for patient in FOLDS:
-        localiser = load_localiser(fold_weights(patient))
+    for patient in PATIENTS:
+        localiser = load_localiser(weights_without(patient))
         for entry in CASES:
             if entry.patient == patient:
                 results.append(score_case(cases, entry, localiser, patient))
@@ -250,7 +250,7 @@ def _tell_card(figures: dict[str, Any], results: list[dict[str, Any]]) -> None:
     told = {
         name: _rounded(value) for name, value in figures.items() if not name.startswith(("seconds", "peak"))
     }
-    cases = [result["name"] for result in results if result["fold"] is not None]
+    cases = [result["name"] for result in results if result["left_out"] is not None]
     metrics = {"leave_one_patient_out": told, "cases": cases, "test_only": [HEAD, *_test_only()]}
     write_card(BUNDLED, replace(read_card(BUNDLED), metrics=metrics))
 
@@ -282,8 +282,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", action="store_true", help="make the fold weights first")
-    parser.add_argument("--jobs", type=int, default=2, help="how many folds are trained at a time")
+    parser.add_argument("--train", action="store_true", help="make those weights first")
+    parser.add_argument("--jobs", type=int, default=2, help="how many trainings at a time")
     chosen = parser.parse_args()
     if "VFSCREEN_CASES" not in os.environ:
         say("set VFSCREEN_CASES to the folder of the development cases")
@@ -292,8 +292,8 @@ def main() -> int:
     torch.set_num_threads(1)
     if chosen.train:
         train_side_by_side(cases, chosen.jobs)
-    if not all(fold_weights(patient).is_file() for patient in FOLDS):
-        say("there are no fold weights yet: run it with --train")
+    if not all(weights_without(patient).is_file() for patient in PATIENTS):
+        say("the weights of the patients left out are not there yet: run it with --train")
         return 2
     results = [asdict(result) for result in evaluate(cases)]
     figures = figures_of(results) | {
@@ -301,7 +301,7 @@ def main() -> int:
         "peak_gb": max(result["peak_gb"] for result in results),
     }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    kept = {"commit": _commit(), "folds": FOLDS, "match_mm": MATCH_MM, "figures": figures, "cases": results}
+    kept = {"commit": _commit(), "match_mm": MATCH_MM, "figures": figures, "cases": results}
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     first = json.loads(FIRST.read_text())
     tables = (

@@ -1,7 +1,7 @@
 """Asks how spines with T13, with L6 or without T12 are named, made from patients left out.
 
 There is no real case of them. A body of a real CT is doubled or taken out with all that lies below it moved along; the
-weights that never saw the patient name the result. About two minutes; needs the fold weights of
+weights that never saw the patient name the result. About two minutes; needs the weights of
 `benchmarks/localiser.py --train` and `VFSCREEN_CASES`. Writes `benchmarks/results/localiser_counts.json` and the table
 in `docs/localiser.md`.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.localiser import FOLDS, MATCH_MM, ROOT, fold_weights, say
+from benchmarks.localiser import MATCH_MM, ROOT, say, weights_without
 from benchmarks.localiser_tables import between_marks
 from models.localiser import load_localiser
 from models.localiser.other_count import with_another_count
@@ -55,7 +55,6 @@ class Recount:
     called certain."""
 
     case: str
-    fold: int
     made: str
     body: str
     names: list[str]
@@ -69,7 +68,7 @@ class Recount:
 
 
 def recount(
-    cases: Path, entry: CaseEntry, fold: int, localiser: Localiser, made: str, body: str, doubled: bool
+    cases: Path, entry: CaseEntry, localiser: Localiser, made: str, body: str, doubled: bool
 ) -> Recount:
     """Makes one spine and asks for its names."""
     volume = read_volume(wide_path(cases, entry.name) if entry.wide else ct_path(cases, entry.name))
@@ -82,7 +81,7 @@ def recount(
     found = {str(one.level): one.centre_lps_mm for one in located.vertebrae}
     said = [_nearest(found, place) for place in places]
     certain = any(one.level_certain for one in located.vertebrae)
-    return Recount(entry.name, fold, made, body, names, said, certain)
+    return Recount(entry.name, made, body, names, said, certain)
 
 
 def _expected(
@@ -126,9 +125,8 @@ def results_of(cases: Path) -> list[Recount]:
     results = []
     for name, made, body, doubled in MADE:
         entry = next(entry for entry in CASES if entry.name == name)
-        fold = next(k for k, patients in enumerate(FOLDS) if entry.patient in patients)
-        localiser = load_localiser(fold_weights(fold))
-        results.append(recount(cases, entry, fold, localiser, made, body, doubled))
+        localiser = load_localiser(weights_without(entry.patient))
+        results.append(recount(cases, entry, localiser, made, body, doubled))
         say(f"{name} {made}: {'right' if results[-1].right else results[-1].said}")
     return results
 

@@ -24,17 +24,19 @@ BAD_MM = 2.0
 
 
 def figures_of(cases: list[Case]) -> dict[str, Any]:
-    """The figures over all cases that folds left out, by the names the issues use."""
-    folds = [case for case in cases if case["fold"] is not None]
-    bodies = [body for case in folds for body in case["bodies"]]
+    """The figures over all cases that were left out, by the names the issues use."""
+    left_out = [case for case in cases if case["left_out"] is not None]
+    bodies = [body for case in left_out for body in case["bodies"]]
     found = [body for body in bodies if body["found_level"] is not None]
     centres = np.array([body["centre_error_mm"] for body in found])
-    named = [body for case in folds if case["levels_known"] for body in case["bodies"] if body["found_level"]]
+    named = [
+        body for case in left_out if case["levels_known"] for body in case["bodies"] if body["found_level"]
+    ]
     certain = [body for body in named if body["level_certain"]]
-    false = sum(len(case["false"]) for case in folds)
-    beside = [n for case in folds for n in case["found_beside"].values()]
+    false = sum(len(case["false"]) for case in left_out)
+    beside = [n for case in left_out for n in case["found_beside"].values()]
     return {
-        "cases_left_out": len({case["name"] for case in folds}),
+        "cases_left_out": len({case["name"] for case in left_out}),
         "bodies": len(bodies),
         "recall": len(found) / max(len(bodies), 1),
         "precision_in_marked_stretch": len(found) / max(len(found) + false, 1),
@@ -44,7 +46,7 @@ def figures_of(cases: list[Case]) -> dict[str, Any]:
         "levels_exact": _share(body["found_level"] == body["level"] for body in named),
         "levels_exact_where_certain": _share(body["found_level"] == body["level"] for body in certain),
         "levels_certain": len(certain) / max(len(named), 1),
-        **measurement_figures(_bodies(folds, lambda case, body: thin(case))),
+        **measurement_figures(_bodies(left_out, lambda case, body: thin(case))),
         "pieces_beside_the_spine": len(beside),
         "pieces_with_false_bodies": sum(n > 0 for n in beside),
         "seconds_median": float(np.median([case["seconds"] for case in cases])),
@@ -140,7 +142,7 @@ def _told(value: Any) -> str:
 def case_table(cases: list[Case]) -> str:
     """One row a case."""
     head = (
-        "| case | fold | slices mm | found | false | other ends | centre mm median (max) | names right | certain "
+        "| case | slices mm | found | false | other ends | centre mm median (max) | names right | certain "
         "| height mm median (max) | within its uncertainty | loss, points | s | GB, Mvoxels |"
     )
     rows = [head, "|" + "---|" * 14]
@@ -154,7 +156,7 @@ def case_table(cases: list[Case]) -> str:
         height = f"{np.median(np.abs(errors)):.2f} ({np.abs(errors).max():.1f})" if len(errors) else "–"
         within = f"{100 * np.mean(np.abs(errors) <= claimed):.0f} %" if len(errors) else "–"
         rows.append(
-            f"| {case['name']} | {'test only' if case['fold'] is None else case['fold']} | {case['slice_mm']:.2f} "
+            f"| {case['name']}{' (test only)' if case['left_out'] is None else ''} | {case['slice_mm']:.2f} "
             f"| {len(found)}/{len(case['bodies'])} "
             f"| {' '.join(case['false']) or '–'} | {' '.join(case['ends']) or '–'} "
             f"| {np.median(centres):.1f} ({max(centres):.1f}) "
@@ -168,13 +170,13 @@ def case_table(cases: list[Case]) -> str:
 
 def reference_table(cases: list[Case], by_mask: dict[str, list[Body]]) -> str:
     """Heights and loss against each kind of reference in a row of its own; marks win where both are there."""
-    folds = [case for case in cases if case["fold"] is not None]
+    left_out = [case for case in cases if case["left_out"] is not None]
     rows = {
-        "marks, sure, slices up to 3 mm": _bodies(folds, lambda case, body: thin(case) and body["sure"]),
+        "marks, sure, slices up to 3 mm": _bodies(left_out, lambda case, body: thin(case) and body["sure"]),
         "marks, not sure, slices up to 3 mm": _bodies(
-            folds, lambda case, body: thin(case) and not body["sure"]
+            left_out, lambda case, body: thin(case) and not body["sure"]
         ),
-        "marks, slices over 3 mm": _bodies(folds, lambda case, body: not thin(case)),
+        "marks, slices over 3 mm": _bodies(left_out, lambda case, body: not thin(case)),
         "masks (1-1.5 mm, by a script)": [body for bodies in by_mask.values() for body in bodies],
     }
     lines = [
