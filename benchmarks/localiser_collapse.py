@@ -2,8 +2,8 @@
 
 Marked bodies of five cases are broken by `models.simulate` (wedge, biconcave, crush; a quarter, two fifths or
 three fifths of the height; one body, two neighbours or three), on a 1.5 mm grid, and the weights that never saw the
-patient look for all bodies. About six minutes; needs the weights of `benchmarks/localiser.py --train` and `VFSCREEN_CASES`. Writes
-`benchmarks/results/localiser_collapse.json`.
+patient look for all bodies. About six minutes; needs the weights of `benchmarks/localiser.py --train` and
+`VFSCREEN_CASES`. Writes `benchmarks/results/localiser_collapse.json`.
 """
 
 from __future__ import annotations
