@@ -55,8 +55,8 @@ def test_a_good_series_is_taken_and_the_rest_of_its_folder_named(
     assert taken.words == "SPINE: 12 slices, 2.5 mm"
     assert {Path(one.where).name: one.words for one in refused} == {
         "report.pdf": "not a CT but a PDF",
-        "nothing.dcm": "the file is empty",
-        "broken.dcm": "a DICOM file that is damaged or cut short",
+        "nothing.dcm": "the file is empty: copy it again",
+        "broken.dcm": "a DICOM file that is damaged or cut short: copy it again",
     }
     assert all(one.kind is ImportKind.REFUSED and one.series_id == "" for one in refused)
 

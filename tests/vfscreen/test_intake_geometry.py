@@ -184,7 +184,7 @@ def test_slices_that_do_not_say_where_they_lie_are_refused(ct: Volume, tmp_path:
         dataset = pydicom.dcmread(path)
         delattr(dataset, tag)
         dataset.save_as(path)
-    with pytest.raises(UnsupportedGeometry, match="do not say where they lie"):
+    with pytest.raises(UnsupportedGeometry, match=rf"do not say where they lie \(no {tag}\)"):
         read_study(tmp_path)
 
 

@@ -214,7 +214,18 @@ def test_one_file_that_is_no_ct_is_refused_by_its_reason(ct: Volume, tmp_path: P
 def test_a_folder_without_any_ct_says_how_much_it_looked_at(tmp_path: Path):
     for k in range(4):
         (tmp_path / f"{k}.txt").write_text("no picture")
-    with pytest.raises(NothingToScreen, match="no CT among 4 files"):
+    with pytest.raises(
+        NothingToScreen, match=r"no CT among 4 files \(0.txt and 3 more: not a CT but a .txt file\)"
+    ):
+        read_study(tmp_path)
+    (tmp_path / "IM1.dcm").touch()
+    with pytest.raises(NothingToScreen, match=r"no CT among 5 files \(IM1.dcm: the file is empty\)"):
+        read_study(tmp_path)
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path: Path):
+    (tmp_path / "study.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UnreadableFile, match=r"a \.zip archive, which is not looked into.*unpack it"):
         read_study(tmp_path)
 
 

@@ -85,14 +85,16 @@ def test_many_files_with_the_same_fault_share_a_line(tmp_path: Path):
         (tmp_path / f"empty{k}").touch()
     results = list(judge([tmp_path], None, silent))
     assert results == [
-        *(Refusal(str(tmp_path / f"empty{k}"), "the file is empty") for k in range(3)),
+        *(Refusal(str(tmp_path / f"empty{k}"), "the file is empty", "copy it again") for k in range(3)),
         Refusal(f"{tmp_path / 'page00.jpg'} and 39 more files", "not a CT but a .jpg file"),
     ]
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path):
     assert list(judge([tmp_path / "gone"], None, silent)) == [
-        Refusal(str(tmp_path / "gone"), "there is no such file or folder")
+        Refusal(
+            str(tmp_path / "gone"), "there is no such file or folder", "check the path and your rights to it"
+        )
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 from pathlib import Path
 
 import nibabel
@@ -45,6 +46,14 @@ def write_nifti(
     return path
 
 
+def write_itk(path: Path, axial: Volume) -> Path:
+    image = SimpleITK.GetImageFromArray(axial.voxels)
+    image.SetSpacing(axial.spacing_mm[::-1].tolist())
+    image.SetOrigin(axial.affine[:3, 3].tolist())
+    SimpleITK.WriteImage(image, str(path))
+    return path
+
+
 def same_place(read: Volume, written: Volume) -> bool:
     points = written.lps_of(np.indices(written.shape).reshape(3, -1).T[::97].astype(float))
     return np.allclose(sample(read, points), sample(written, points), atol=0.51)
@@ -68,13 +77,7 @@ def test_the_facts_of_the_demo_ct_are_those_of_its_scan(demo_ct: Path):
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
 def test_every_kind_of_file_gives_the_same_voxels_at_the_same_place(ct: Volume, tmp_path: Path, suffix: str):
     path = tmp_path / f"ct{suffix}"
-    if suffix.startswith(".nii"):
-        write_nifti(path, ct)
-    else:
-        image = SimpleITK.GetImageFromArray(ct.voxels)
-        image.SetSpacing(ct.spacing_mm[::-1].tolist())
-        image.SetOrigin(ct.affine[:3, 3].tolist())
-        SimpleITK.WriteImage(image, str(path))
+    (write_nifti if suffix.startswith(".nii") else write_itk)(path, ct)
     loaded = read_study(path)
     assert same_place(loaded.volume, ct)
     assert loaded.files == (path,)
@@ -159,8 +162,28 @@ def test_a_header_that_does_not_say_how_it_lies_is_refused(ct: Volume, tmp_path:
         b"NRRD0004\ntype: short\ndimension: 3\nsizes: 4 4 4\nspacings: 1 1 1\nencoding: raw\nendian: little\n\n"
         + bytes(128)
     )
-    with pytest.raises(UnsupportedGeometry, match="no `space`"):
+    with pytest.raises(UnsupportedGeometry, match="no anatomical `space`"):
         read_study(tmp_path / "lost.nrrd")
+
+
+@pytest.mark.parametrize("space", ["scanner-xyz", "3D-right-handed"])
+def test_a_space_that_is_not_the_patients_is_refused(ct: Volume, tmp_path: Path, space: str):
+    path = write_itk(tmp_path / "ct.nrrd", ct)
+    path.write_bytes(path.read_bytes().replace(b"left-posterior-superior", space.encode()))
+    with pytest.raises(UnsupportedGeometry, match="no anatomical `space`"):
+        read_study(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("ct.nrrd", b"space directions:"), ("ct.mha", b"ElementSpacing ="), ("ct.mhd", b"ElementSpacing =")],
+)
+def test_a_size_of_voxels_that_is_not_said_is_not_guessed(ct: Volume, tmp_path: Path, name: str, line: bytes):
+    path = write_itk(tmp_path / name, ct)
+    before, after = path.read_bytes().split(line)
+    path.write_bytes(before + after.split(b"\n", 1)[1])
+    with pytest.raises(UnsupportedGeometry, match="does not say how large a voxel is"):
+        read_study(path)
 
 
 def test_an_atlas_space_gives_way_to_the_scanners(ct: Volume, tmp_path: Path):
@@ -193,6 +216,23 @@ def test_a_small_disagreement_of_sform_and_qform_is_said(ct: Volume, tmp_path: P
     assert loaded.warnings == ("sform and qform differ by up to 3.0 mm: the sform was used",)
 
 
+def test_sform_and_qform_may_not_disagree_about_the_size_of_a_voxel(ct: Volume, tmp_path: Path):
+    image = nibabel.Nifti1Image(ct.voxels, None)
+    affine = RAS_TO_LPS @ ct.affine
+    image.header.set_sform(affine, 2)
+    image.header.set_qform(affine @ np.diag([1.0, 1.03, 1.0, 1.0]), 1)
+    nibabel.save(image, tmp_path / "scaled.nii")
+    with pytest.raises(UnsupportedGeometry, match="how large a voxel is"):
+        read_study(tmp_path / "scaled.nii")
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_lengths_in_another_unit_are_refused(ct: Volume, tmp_path: Path, factor: float):
+    affine = np.diag([factor, factor, factor, 1.0]) @ ct.affine
+    with pytest.raises(UnsupportedGeometry, match=r"the header gives voxels of .* mm in all"):
+        read_study(write_nifti(tmp_path / "unit.nii", Volume(ct.voxels, affine)))
+
+
 def test_a_sheared_or_flat_grid_is_refused(ct: Volume, tmp_path: Path):
     sheared = ct.affine.copy()
     sheared[1, 0] = 0.5
@@ -216,6 +256,13 @@ def test_raw_values_are_found_out_even_behind_negative_padding(ct: Volume, tmp_p
     raw[:, :10, :] = -2000
     with pytest.raises(NotHounsfield, match="air is not at -1000"):
         read_study(write_nifti(tmp_path / "padded.nii", Volume(raw, ct.affine)))
+
+
+def test_air_and_water_are_said_to_have_no_bone(ct: Volume, tmp_path: Path):
+    for highest in (-900, 60):
+        soft = Volume(np.minimum(ct.voxels, highest), ct.affine)
+        with pytest.raises(NothingToScreen, match=f"no bone in it .*from -1024 to {highest}"):
+            read_study(write_nifti(tmp_path / "soft.nii", soft))
 
 
 def test_a_mask_is_called_labels(ct: Volume, tmp_path: Path):
@@ -261,6 +308,22 @@ def test_a_damaged_file_is_named(ct: Volume, tmp_path: Path, name: str):
         read_study(path)
     assert caught.value.where == str(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_byte_that_was_changed_inside_a_packed_file_is_found(ct: Volume, tmp_path: Path):
+    path = write_nifti(tmp_path / "ct.nii.gz", ct)
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 0xFF  # of the check sum at the very end
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFile, match="CRC check failed"):
+        read_study(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes that look like files")
+def test_a_pipe_that_is_called_like_a_volume_is_not_waited_on(tmp_path: Path):
+    os.mkfifo(tmp_path / "ct.nii.gz")
+    with pytest.raises(UnreadableFile, match="the file is empty"):
+        read_study(tmp_path)
 
 
 def test_gzip_that_holds_something_else_is_refused(tmp_path: Path):

@@ -13,6 +13,7 @@ from vfscreen.intake.headers import CT_CLASSES, SeriesTags, SliceHeader
 from vfscreen.intake.hounsfield import check_hounsfield
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.pixels import read_voxels
+from vfscreen.intake.size import check_size
 from vfscreen.intake.stack import Stack, stack_of
 from vfscreen.thickness import thickness_warning
 from vfscreen.volume import Volume
@@ -103,9 +104,11 @@ def load(series: DicomSeries, stack: Stack, pseudonym: str) -> LoadedSeries:
 
     Raises:
         UnreadableFile: a file's pixels are damaged. NotHounsfield: the values are something else.
+        NothingToScreen: nothing in it is as dense as bone. UnsupportedGeometry: no CT has such voxels.
     """
     volume = Volume(read_voxels(stack.slices), stack.affine)
     files = tuple(dict.fromkeys(header.path for header in stack.slices))
+    check_size(volume, series.where)
     check_hounsfield(volume, series.where)
     lossy = ("the pictures were compressed with loss",) if any(h.lossy for h in stack.slices) else ()
     return LoadedSeries(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import warnings
@@ -35,6 +36,7 @@ _DAMAGED = (
     struct.error,
     zlib.error,
     LookupError,
+    OverflowError,
     ValueError,
     TypeError,
     AttributeError,
@@ -163,8 +165,8 @@ def _slice(
         row_spacing_mm=spacing[0],
         column_spacing_mm=spacing[1],
         thickness_mm=_number(_first(places, "SliceThickness")),
-        slope=_or(_number(_first(places, "RescaleSlope")), 1.0),
-        intercept=_or(_number(_first(places, "RescaleIntercept")), 0.0),
+        slope=_scale(_first(places, "RescaleSlope"), 1.0),
+        intercept=_scale(_first(places, "RescaleIntercept"), 0.0),
         rescale_type=_one_line(_first(places, "RescaleType")).upper(),
         padding=_padding(dataset),
         acquisition=_whole(_first(places, "FrameAcquisitionNumber") or _first(places, "AcquisitionNumber")),
@@ -181,7 +183,7 @@ def _series_tags(dataset: Dataset) -> SeriesTags:
         series_number=_whole(dataset.get("SeriesNumber")),
         modality=_text(dataset, "Modality"),
         sop_class=_text(dataset, "SOPClassUID"),
-        description=_text(dataset, "SeriesDescription"),
+        description=_parts(dataset.get("SeriesDescription")),
         kernel=_kernel(dataset),
         kilovolt=_number(dataset.get("KVP")),
         age_years=_age(dataset),
@@ -196,24 +198,24 @@ def _kernel(dataset: Dataset) -> str:
         groups = dataset.get("SharedFunctionalGroupsSequence")
         reconstruction = groups[0].get("CTReconstructionSequence") if groups else None
         value = reconstruction[0].get("ConvolutionKernel") if reconstruction else None
-    return _one_line(" ".join(str(part) for part in _many(value)))
+    return _parts(value)
 
 
 def _age(dataset: Dataset) -> int | None:
     """Reads PatientAge (043Y, 018M), else counts whole years from birth to study."""
     text = _text(dataset, "PatientAge")
-    if text[:-1].isdigit():
+    if text[:-1].isdecimal():
         years_per_unit = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52.18, "D": 1 / 365.25}
         if text[-1] in years_per_unit:
             return int(int(text[:-1]) * years_per_unit[text[-1]])
     born, seen = _text(dataset, "PatientBirthDate"), _text(dataset, "StudyDate")
-    if len(born) == 8 and len(seen) == 8 and (born + seen).isdigit():
+    if len(born) == 8 and len(seen) == 8 and (born + seen).isdecimal():
         return int(seen[:4]) - int(born[:4]) - (seen[4:] < born[4:])
     return None
 
 
 def _date(text: str) -> str:
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else ""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdecimal() else ""
 
 
 def _padding(dataset: Dataset) -> int | None:
@@ -241,6 +243,11 @@ def _text(dataset: Dataset, keyword: str) -> str:
     return _one_line(dataset.get(keyword))
 
 
+def _parts(value: Any) -> str:
+    """Joins what a backslash in the text parted."""
+    return _one_line(" ".join(str(part) for part in _many(value)))
+
+
 def _one_line(value: Any) -> str:
     """Damaged headers hold line ends and worse."""
     return "" if value is None else " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
@@ -248,13 +255,20 @@ def _one_line(value: Any) -> str:
 
 def _number(value: Any) -> float | None:
     try:
-        return None if value is None else float(value)
+        number = math.nan if value is None else float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+def _scale(value: Any, otherwise: float) -> float:
+    """Returns a slope or intercept; one that is there and is no number is damage, for any guess shifts every voxel."""
+    if value is None or not str(value).strip():
+        return otherwise
+    number = _number(value)
+    if number is None:
+        raise ValueError("the rescaling is no number")
+    return number
 
 
 def _whole(value: Any) -> int | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vfscreen.errors import NotHounsfield
+from vfscreen.errors import NothingToScreen, NotHounsfield
 from vfscreen.volume import Volume
 
 SOFT_TISSUE_HU = 200
@@ -33,6 +33,7 @@ def check_hounsfield(volume: Volume, where: str) -> None:
 
     Raises:
         NotHounsfield: the numbers are labels, a windowed picture, raw scanner values or another modality.
+        NothingToScreen: they may well be Hounsfield units, of air or water without any bone.
     """
     low, high = int(volume.voxels.min()), int(volume.voxels.max())
     step = max(1, volume.shape[0] // _SLABS)
@@ -48,6 +49,12 @@ def check_hounsfield(volume: Volume, where: str) -> None:
         todo = "give the CT itself"
     elif unscaled > UNSCALED_SHARE or low > _FAT_HU:
         what = f"values are not Hounsfield units (they run from {low} to {high}; air is not at -1000)"
+    elif high < _BONE_HU:
+        raise NothingToScreen(
+            f"there is no bone in it (values run from {low} to {high})",
+            where,
+            "give a CT that shows the spine",
+        )
     else:
         what = (
             f"values are not Hounsfield units (from {low} to {high}, only {soft:.0%} of them as soft tissue)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,18 @@ from vfscreen.intake.scaling import Convert, to_hounsfield
 from vfscreen.volume import Volume
 
 _NRRD_SPACE = "NRRD_space"
+_LPS = "left-posterior-superior"
+"""What ITK calls the space of every NRRD that names one of the patient's, after it turned it."""
+
+_SAYS_VOXEL_SIZE = {
+    ".nrrd": rb"^space directions:",
+    ".nhdr": rb"^space directions:",
+    ".mha": rb"^\s*Element(Spacing|Size)\s*=",
+    ".mhd": rb"^\s*Element(Spacing|Size)\s*=",
+}
+"""The line of a header without which ITK would take voxels of 1 mm, along the patient's axes."""
+
+_HEADER_BYTES = 1 << 16
 
 
 def read_itk(path: Path, convert: Convert = to_hounsfield) -> tuple[Volume, tuple[str, ...]]:
@@ -19,7 +32,7 @@ def read_itk(path: Path, convert: Convert = to_hounsfield) -> tuple[Volume, tupl
 
     Raises:
         NotACt: it has other than three axes, or colours. UnreadableFile: it is damaged.
-        UnsupportedGeometry: an NRRD that does not name its space.
+        UnsupportedGeometry: the header does not say how the volume lies in the patient, or how large its voxels are.
     """
     try:
         if not path.is_file():
@@ -36,15 +49,31 @@ def read_itk(path: Path, convert: Convert = to_hounsfield) -> tuple[Volume, tupl
             str(path),
             "give one volume of three axes",
         )
-    if path.suffix.lower() in (".nrrd", ".nhdr") and _NRRD_SPACE not in image.GetMetaDataKeys():
+    if path.suffix.lower() in (".nrrd", ".nhdr") and _space_of(image) != _LPS:
         raise UnsupportedGeometry(
-            "the header does not say how the volume lies in the patient (no `space`)",
+            "the header does not say how the volume lies in the patient (no anatomical `space`)",
             str(path),
             "export it again with its orientation, or as DICOM",
+        )
+    if not _says_voxel_size(path):
+        raise UnsupportedGeometry(
+            "the header does not say how large a voxel is",
+            str(path),
+            "export it again with its spacing, or as DICOM",
         )
     stored = GetArrayViewFromImage(image)
     voxels = convert(stored, stored.shape, 1.0, 0.0)
     return Volume(voxels, _affine_lps(image)), ()
+
+
+def _space_of(image: Image) -> str:
+    return image.GetMetaData(_NRRD_SPACE) if _NRRD_SPACE in image.GetMetaDataKeys() else ""
+
+
+def _says_voxel_size(path: Path) -> bool:
+    with path.open("rb") as stream:
+        header = stream.read(_HEADER_BYTES)
+    return re.search(_SAYS_VOXEL_SIZE[path.suffix.lower()], header, re.MULTILINE) is not None
 
 
 def _affine_lps(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -23,6 +23,8 @@ Float = NDArray[np.float64]
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SCANNER, _ALIGNED = 1, 2  # NIfTI-1 xform codes that mean this patient's space; 3 and 4 are atlases
 _AGREE_MM = 0.5
+_AGREE_SIZE = 0.01
+_PIECE_BYTES = 1 << 20
 _DAMAGED = (
     ImageFileError,
     HeaderDataError,
@@ -85,6 +87,9 @@ def _slabs(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]
             if len(content) < count * dtype.itemsize:
                 raise EOFError("it ends before its last slice")
             yield np.frombuffer(content, dtype).reshape(shape[1], shape[0])
+        if path.suffix.lower() == ".gz":
+            while stream.read(_PIECE_BYTES):  # the check sum of all that was read stands at the very end
+                pass
 
 
 def _affine_ras(
@@ -116,6 +121,13 @@ def _affine_ras(
             str(path),
             "find out which is right and export it again",
         )
+    sizes = [np.linalg.norm(matrix[:3, :3], axis=0) for matrix in patient]
+    if not np.allclose(sizes[0], sizes[1], rtol=_AGREE_SIZE, atol=0.0):
+        raise UnsupportedGeometry(
+            f"sform and qform contradict each other on how large a voxel is ({_size(sizes[0])} and {_size(sizes[1])})",
+            str(path),
+            "find out which is right and export it again",
+        )
     # Where both are patient space but differ in more than rounding, ITK and nibabel also follow the sform.
     apart = _apart_mm(patient[0], patient[1], shape)
     return chosen, (f"sform and qform differ by up to {apart:.1f} mm: the sform was used",)
@@ -125,6 +137,10 @@ def _apart_mm(first: Float, second: Float, shape: tuple[int, ...]) -> float:
     ends = np.stack(np.meshgrid(*[(0, n - 1) for n in shape], indexing="ij"), -1).reshape(8, 3)
     matrix = first - second
     return float(np.linalg.norm(ends @ matrix[:3, :3].T + matrix[:3, 3], axis=1).max())
+
+
+def _size(spacing_mm: Float) -> str:
+    return " x ".join(f"{x:.3g}" for x in spacing_mm) + " mm"
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableFile:

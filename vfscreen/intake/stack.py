@@ -60,10 +60,12 @@ def stack_of(slices: Sequence[SliceHeader], where: str) -> Stack:
         NothingToScreen: too few slices. UnsupportedGeometry: no positions, tilted, or not axial.
         UnevenSlices: slices are missing, doubled or unevenly spaced. MixedStudy: more than one acquisition.
     """
-    placed = [header for header in slices if _is_placed(header)]
+    placed = [header for header in slices if not _not_said(header)]
     if not placed:
         raise UnsupportedGeometry(
-            "the slices do not say where they lie (no ImagePositionPatient)", where, "export the series again"
+            f"the slices do not say where they lie (no {_not_said(slices[0])})",
+            where,
+            "export the series again",
         )
     once, copies = _without_copies(placed)
     main, strays = _one_shape(once, where)
@@ -94,13 +96,13 @@ def _said(count: int, words: str) -> tuple[str, ...]:
     return (f"{words} ({count})",) if count else ()
 
 
-def _is_placed(header: SliceHeader) -> bool:
-    return (
-        header.position is not None
-        and header.orientation is not None
-        and header.row_spacing_mm > 0
-        and header.column_spacing_mm > 0
-    )
+def _not_said(header: SliceHeader) -> str:
+    """Returns what a header does not say of where its slice lies; empty if it says all."""
+    if header.position is None:
+        return "ImagePositionPatient"
+    if header.orientation is None:
+        return "ImageOrientationPatient"
+    return "" if header.row_spacing_mm > 0 and header.column_spacing_mm > 0 else "PixelSpacing"
 
 
 def _position(header: SliceHeader) -> tuple[float, ...]:

@@ -15,10 +15,11 @@ from vfscreen.intake.dicom_series import DicomSeries, group, load, stack_series
 from vfscreen.intake.headers import SeriesTags
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.pseudonym import pseudonym_of
-from vfscreen.intake.survey import Survey, survey, told, why_missing
+from vfscreen.intake.survey import CHECK_PATH, Survey, survey, told, why_missing
 from vfscreen.intake.volume_file import kind_of, read_volume_file
 
 _NAMED = 3
+_GIVE_A_CT = "give a CT as DICOM, NIfTI, NRRD or MetaImage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
     """
     missing = why_missing(path)
     if missing:
-        raise UnreadableFile(missing, str(path), "check the path and your rights to it")
+        raise UnreadableFile(missing, str(path), CHECK_PATH)
     if path.is_file() and kind_of(path) is not None:
         return read_one_volume(path, pseudonyms)
     found = survey([path], _silent)
@@ -68,12 +69,8 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
         )
     if len(found.unusable) == 1:
         only = found.unusable[0]
-        raise UnreadableFile(only.reason, str(only.path), "give a CT as DICOM, NIfTI, NRRD or MetaImage")
-    raise NothingToScreen(
-        f"no CT among {len(found.unusable)} files" if found.unusable else "no CT here",
-        str(path),
-        "give a CT as DICOM, NIfTI, NRRD or MetaImage",
-    )
+        raise UnreadableFile(only.reason, str(only.path), only.todo or _GIVE_A_CT)
+    raise NothingToScreen(_nothing_in(found), str(path), _GIVE_A_CT)
 
 
 def read_files(files: Sequence[Path], facts: SeriesFacts) -> LoadedSeries:
@@ -161,6 +158,15 @@ def _check_one_study(series: Sequence[DicomSeries], path: Path) -> None:
             str(path),
             "give one study, or use `vfscreen import`",
         )
+
+
+def _nothing_in(found: Survey) -> str:
+    """Says how much was looked at, and what is wrong with most of it."""
+    if not found.unusable:
+        return "no CT here"
+    one, more = max(told(found.unusable), key=lambda pair: (pair[0].damaged, pair[1]))
+    others = f" and {more} more" if more else ""
+    return f"no CT among {len(found.unusable)} files ({one.path.name}{others}: {one.reason})"
 
 
 def _left_out(found: Survey, path: Path) -> list[str]:

@@ -20,6 +20,10 @@ _PREAMBLE = 128
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 """Files without the preamble of PS3.10 begin with an element of group 0002 or 0008."""
 
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".iso")
+_COPY_AGAIN = "copy it again"
+_CHECK_RIGHTS = "check your rights to it"
+CHECK_PATH = "check the path and your rights to it"
 _NO_TEXT = "its name is no text in this system's encoding (rename it)"
 _STEP_FILES = 50
 _FEW = 3
@@ -27,10 +31,11 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A file that is no part of any CT, and why; a damaged one may have been a slice."""
+    """A file that is no part of any CT, why, and what to do where something can be; a damaged one may be a slice."""
 
     path: Path
     reason: str
+    todo: str = ""
     damaged: bool = False
 
 
@@ -68,7 +73,7 @@ def survey(paths: Sequence[Path], progress: Progress) -> Survey:
     for number, path in enumerate(files):
         if number % _STEP_FILES == 0:
             progress("looking at files", number / len(files))
-        if kind_of(path) is not None and _is_text(path):
+        if kind_of(path) is not None and _is_text(path) and _is_a_file(path):
             volumes.append(path)
         elif path.name.lower().endswith(_PIXELS_OF_A_HEADER) and path.parent in headers_of_volumes:
             continue
@@ -93,11 +98,13 @@ def _files(paths: Iterable[Path], unusable: list[Unusable]) -> Iterator[Path]:
 
 def _walk(path: Path, unusable: list[Unusable]) -> Iterator[Path]:
     def closed(error: OSError) -> None:
-        unusable.append(Unusable(Path(error.filename), "the folder cannot be opened", damaged=True))
+        unusable.append(
+            Unusable(Path(error.filename), "the folder cannot be opened", _CHECK_RIGHTS, damaged=True)
+        )
 
     missing = why_missing(path)
     if missing:
-        unusable.append(Unusable(path, missing))
+        unusable.append(Unusable(path, missing, CHECK_PATH))
         return
     if not path.is_dir():
         yield path
@@ -135,28 +142,40 @@ def _is_text(path: Path) -> bool:
     return True
 
 
+def _is_a_file(path: Path) -> bool:
+    """A pipe that is called like a volume would be waited on for ever."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _look_at(path: Path) -> list[SliceHeader] | Unusable:
     if not _is_text(path):
         return Unusable(path, _NO_TEXT)
     try:
         size = path.stat().st_size
         if size == 0:
-            return Unusable(path, "the file is empty", damaged=True)
+            return Unusable(path, "the file is empty", _COPY_AGAIN, damaged=True)
         with path.open("rb") as stream:
             start = stream.read(_PREAMBLE + 4)
             if start[_PREAMBLE:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
-                return Unusable(path, _what_else(path, start))
+                return _no_dicom(path, start)
             stream.seek(0)
             return read_headers(path, stream, size)
     except OSError:
-        return Unusable(path, "the file cannot be read", damaged=True)
+        return Unusable(path, "the file cannot be read", _CHECK_RIGHTS, damaged=True)
     except CutShort:
-        return Unusable(path, "a DICOM file that is damaged or cut short", damaged=True)
+        return Unusable(path, "a DICOM file that is damaged or cut short", _COPY_AGAIN, damaged=True)
     except NoPicture as error:
         return Unusable(path, f"DICOM, but no picture ({error})")
 
 
-def _what_else(path: Path, start: bytes) -> str:
+def _no_dicom(path: Path, start: bytes) -> Unusable:
     if start.startswith(b"%PDF"):
-        return "not a CT but a PDF"
-    return f"not a CT but a {path.suffix} file" if path.suffix else "neither DICOM nor another kind of CT"
+        return Unusable(path, "not a CT but a PDF")
+    if path.suffix.lower() in _ARCHIVES:
+        return Unusable(path, f"a {path.suffix} archive, which is not looked into", "unpack it")
+    if path.suffix:
+        return Unusable(path, f"not a CT but a {path.suffix} file")
+    return Unusable(path, "neither DICOM nor another kind of CT")

@@ -47,4 +47,4 @@ def _refusal(error: RefusedInput) -> Refusal:
 
 def _refused_files(unusable: Sequence[Unusable]) -> Iterator[Refusal]:
     for one, more in told(unusable):
-        yield Refusal(f"{one.path} and {more} more files" if more else str(one.path), one.reason)
+        yield Refusal(f"{one.path} and {more} more files" if more else str(one.path), one.reason, one.todo)

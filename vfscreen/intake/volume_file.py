@@ -13,6 +13,7 @@ from vfscreen.findings import SeriesFacts
 from vfscreen.intake.hounsfield import check_hounsfield
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.nifti import read_nifti
+from vfscreen.intake.size import check_size
 from vfscreen.thickness import thickness_warning
 from vfscreen.volume import Volume, anatomical_axes
 
@@ -45,7 +46,8 @@ def read_volume_file(path: Path) -> LoadedSeries:
 
     Raises:
         NotACt: it has other than three axes, or colours. NotHounsfield: its values are something else.
-        UnsupportedGeometry: its grid is sheared or its place in the patient unknown. UnreadableFile: it is damaged.
+        NothingToScreen: nothing in it is as dense as bone. UnreadableFile: it is damaged.
+        UnsupportedGeometry: its grid is sheared, its place in the patient or the size of its voxels unknown.
     """
     if kind_of(path) == "nifti":
         volume, warnings = read_nifti(path)
@@ -55,6 +57,7 @@ def read_volume_file(path: Path) -> LoadedSeries:
         volume, warnings = read_itk(path)
     if min(volume.shape) < 2:
         raise NotACt("one slice is no volume", str(path), "give the whole volume")
+    check_size(volume, str(path))
     _check_right_angles(volume, path)
     check_hounsfield(volume, str(path))
     facts = _facts(volume, path)
