@@ -31,17 +31,16 @@ from benchmarks.foreign_masks_tables import (
     tables,
     write_tables,
 )
-from models.localiser.frames import frames_of
-from models.localiser.from_mask import BASE_MM, NOT_ITS_CT, MaskLocaliser
-from models.localiser.measure import three_heights
 from models.localiser.truth import read_volume
 from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.demo_case import demo_ct
 from vfscreen.findings import Vertebra
-from vfscreen.genant import POINT_NAMES, Reference, axes_of, heights_of
+from vfscreen.frames import frames_of
+from vfscreen.genant import POINT_NAMES, Reference, axes_of, heights_of, three_heights
 from vfscreen.intake import read_study
 from vfscreen.masks import MaskKind, MaskSet
 from vfscreen.masks.bodies import bodies_of_mask
+from vfscreen.masks.mask_localiser import BASE_MM, NOT_ITS_CT, MaskLocaliser
 from vfscreen.masks.reading import read_mask
 from vfscreen.masks.six_points import points_of_mask
 from vfscreen.spine_morphometry import measure_all

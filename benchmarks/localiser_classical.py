@@ -25,16 +25,15 @@ from scipy import ndimage
 from benchmarks.localiser import score_case
 from benchmarks.localiser_tables import MEASURABLE_MM, figures_of
 from models.localiser.curve import Curve, curve_through
-from models.localiser.frames import Frames, frames_of
-from models.localiser.half_level import half_levels
-from models.localiser.measure import slice_distance_mm, three_heights
 from models.localiser.straighten import STACK_MM, sagittal_stack
 from models.localiser.truth import CASES, ct_path, read_truth, read_volume
 from vfscreen.anatomy import ASSESSED, Level
 from vfscreen.findings import Vertebra
-from vfscreen.genant import SixPoints, axes_of, heights_of
+from vfscreen.frames import Frames, frames_of
+from vfscreen.genant import SixPoints, axes_of, heights_of, three_heights
+from vfscreen.half_level import half_levels
 from vfscreen.ports import Located
-from vfscreen.volume import Volume, resample, sample
+from vfscreen.volume import Volume, resample, sample, slice_distance_mm
 
 Float = NDArray[np.float64]
 

@@ -25,13 +25,13 @@ from models.child import Json, Pipe, claim_pipe, end_at_once, failure_of
 from models.explain.explain import explain
 from models.grader.suggest import CompactGrader, load_grader
 from models.localiser import load_localiser
-from models.localiser.from_mask import load_mask
 from vfscreen.explanations import write_explanation
 from vfscreen.findings import Suggestion
 from vfscreen.genant import Reference
 from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.intake.study import read_files
 from vfscreen.known_bodies import KnownBodies
+from vfscreen.masks.mask_localiser import load_mask
 from vfscreen.ports import Localiser, Progress
 from vfscreen.reference_file import ReferenceChoice
 from vfscreen.screening import screen_series

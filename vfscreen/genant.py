@@ -153,10 +153,14 @@ class Morphometry:
         return tuple(grade for grade in Grade if low <= grade <= high)
 
 
+def three_heights(points: Float) -> Float:
+    """Measures anterior, middle and posterior height, point to point; (..., 6, 3) -> (..., 3) mm."""
+    return np.asarray(np.linalg.norm(points[..., :3, :] - points[..., 3:, :], axis=-1), float)
+
+
 def heights_of(points: SixPoints) -> Heights:
     """Measures the three heights, point to point, in mm."""
-    array = points.array()
-    anterior, middle, posterior = np.linalg.norm(array[:3] - array[3:], axis=1)
+    anterior, middle, posterior = three_heights(points.array())
     return Heights(float(anterior), float(middle), float(posterior))
 
 

@@ -5,22 +5,22 @@ They are first readings of that reader, given before this program showed anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from vfscreen.anatomy import ASSESSED, Level
 from vfscreen.cases import GeometrySource
 from vfscreen.errors import RefusedInput
 from vfscreen.findings import Finding, Mode, Phase, Reading, Refusal, Screening, Vertebra
-from vfscreen.genant import ReadGrade, axes_of, heights_of
+from vfscreen.genant import ReadGrade
 from vfscreen.intake import LoadedSeries
 from vfscreen.layouts import LabelledScan
 from vfscreen.layouts.verse_centroids import read_centroids
-from vfscreen.masks.bodies import bodies_of_mask
+from vfscreen.masks.mask_localiser import MaskLocaliser
 from vfscreen.masks.numbering import MaskKind
 from vfscreen.masks.reading import read_mask
-from vfscreen.masks.six_points import points_of_mask
-from vfscreen.ports import CaseStore
+from vfscreen.ports import CaseStore, Located
+from vfscreen.screening import bodies_as_told
 
 
 def keep_labels(
@@ -35,11 +35,14 @@ def keep_labels(
     if not graded or case.readings:
         return ("its grades are known" if graded else "not graded"), []
     try:
-        bodies, name = _bodies(scan, loaded)
+        located, name = _located(scan, loaded)
     except RefusedInput as error:
         return "graded, but without bodies", [Refusal(error.where, error.what, error.todo)]
+    bodies = bodies_as_told(located, loaded.facts)
     findings = tuple(Finding(one) for one in bodies)
-    made = Screening(str(loaded.source), loaded.facts, findings, models={"localiser": name})
+    made = Screening(
+        str(loaded.source), loaded.facts, findings, located.refusals, located.warnings, {"localiser": name}
+    )
     kept = store.record_screening(series_id, made, GeometrySource.MASK)
     shown = {body.body_id for body in store.case(series_id, reader).bodies}  # not those a reader took away
     places = {  # by the data set's own name of a body: a reader may have given it another
@@ -57,25 +60,17 @@ def keep_labels(
     return f"{len(readings)} grades by {reader}", list(_missing(scan, graded.keys() - places.keys()))
 
 
-def _bodies(scan: LabelledScan, loaded: LoadedSeries) -> tuple[Sequence[Vertebra], str]:
-    """Returns the bodies of the mask, or without one those of the centroids, which have no points; and their source."""
+def _located(scan: LabelledScan, loaded: LoadedSeries) -> tuple[Located, str]:
+    """Measures the bodies of the mask, as `--mask` does; without one, the centroids are bodies without points."""
     if scan.mask is not None:
         mask = read_mask(scan.mask, MaskKind.VERSE, loaded)
-        found = bodies_of_mask(mask.labels, tuple(int(level) for level in ASSESSED))
-        vertebrae = []
-        for one in found:
-            points = points_of_mask(mask.labels, one.label, one.centre_lps_mm) if one.whole else None
-            if points is None:
-                vertebrae.append(Vertebra(Level(one.label), True, one.whole, one.centre_lps_mm, 1.0))
-                continue
-            axes, heights = axes_of(points), heights_of(points)
-            vertebrae.append(Vertebra(Level(one.label), True, True, axes.origin, 1.0, points, axes, heights))
-        return vertebrae, mask.name()
+        return MaskLocaliser(mask.name(), mask).locate(loaded.volume), mask.name()
     if scan.centroids is None:
-        return [], ""
+        return Located(()), ""
     centres = read_centroids(scan.centroids, loaded.volume)
     inside = {level: centre for level, centre in centres.items() if loaded.volume.contains(centre)}
-    return [Vertebra(level, True, True, centre, 1.0) for level, centre in inside.items()], "centroids"
+    placed = (Vertebra(level, True, True, centre, 1.0) for level, centre in inside.items())
+    return Located(tuple(placed)), "centroids"
 
 
 def _reading(body_id: str, version: int, grade: ReadGrade, reader: str, now: datetime) -> Reading:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
-from vfscreen.findings import TOO_THICK, Finding, Refusal, Screening, Suggestion, Vertebra
+from vfscreen.findings import TOO_THICK, Finding, Refusal, Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.genant import Reference
 from vfscreen.intake import LoadedSeries
 from vfscreen.ports import Grader, Localiser, Located, Progress
@@ -39,7 +39,7 @@ def screen_series(
     localised = perf_counter()
 
     progress("grading", 0.8)
-    bodies = _from_the_head_down(located, thick=too_thick(loaded.facts.along_spine_mm))
+    bodies = bodies_as_told(located, loaded.facts)
     suggestions = grader.grade(loaded.volume, bodies) if bodies else []
     graded = perf_counter()
 
@@ -69,9 +69,10 @@ def findings_of(
     )
 
 
-def _from_the_head_down(located: Located, *, thick: bool) -> list[Vertebra]:
+def bodies_as_told(located: Located, facts: SeriesFacts) -> list[Vertebra]:
+    """Returns what was located from the head down, flagged where the slices are too thick to measure heights."""
     bodies = sorted(located.vertebrae, key=lambda body: -float(body.centre_lps_mm[2]))
-    return [_flagged(body, TOO_THICK) for body in bodies] if thick else bodies
+    return [_flagged(body, TOO_THICK) for body in bodies] if too_thick(facts.along_spine_mm) else bodies
 
 
 def _flagged(body: Vertebra, flag: str) -> Vertebra:

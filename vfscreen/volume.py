@@ -93,6 +93,11 @@ def anatomical_axes(affine: Float) -> tuple[tuple[int, int, int], tuple[int, int
     return axes, (signs[0], signs[1], signs[2])
 
 
+def slice_distance_mm(volume: Volume) -> float:
+    """Returns the distance of the voxels along the patient's long axis, mm."""
+    return float(volume.spacing_mm[anatomical_axes(volume.affine)[0][2]])
+
+
 def reorient(volume: Volume, patient_axes: tuple[int, int, int], signs: tuple[int, int, int]) -> Volume:
     """Permutes and flips the array so that axis i runs along patient axis `patient_axes[i]`, growing by `signs[i]`.
 

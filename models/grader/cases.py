@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from models.grader.examples import Example, evenly_broken, reader_example, simulated_examples
-from models.localiser.endplates import CLEAR_HU, FURTHEST_MM
-from models.localiser.frames import frames_of, realigned
-from models.localiser.half_level import half_levels
 from models.localiser.truth import CaseEntry, TrueCase, ct_path, read_truth, read_volume
 from vfscreen.anatomy import ASSESSED, Level, level_of
 from vfscreen.findings import Vertebra
+from vfscreen.frames import frames_of, realigned
 from vfscreen.genant import POINT_NAMES, Grade, ReadGrade, SixPoints, axes_of, heights_of
+from vfscreen.half_level import CLEAR_HU, FURTHEST_MM, half_levels
 from vfscreen.masks.bodies import bodies_of_mask
 from vfscreen.masks.six_points import points_of_mask
 from vfscreen.volume import AIR_HU, Volume

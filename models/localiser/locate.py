@@ -12,7 +12,7 @@ from models.localiser.chain import Link, best_chain, peaks_of
 from models.localiser.curve import Curve, curve_through, framed
 from models.localiser.endplates import find_points
 from models.localiser.level_net import ELSEWHERE, LevelNet, read_levels
-from models.localiser.measure import cut_by_view, doubts_of, slice_distance_mm
+from models.localiser.measure import cut_bodies, doubts_of
 from models.localiser.naming import Naming, name_chain
 from models.localiser.points_net import PointsNet
 from models.localiser.spine_line import spine_line
@@ -22,7 +22,7 @@ from models.localiser.tube_net import TubeNet, tube_probability
 from vfscreen.findings import Refusal, Vertebra
 from vfscreen.genant import SixPoints, axes_of, heights_of
 from vfscreen.ports import Located
-from vfscreen.volume import Volume
+from vfscreen.volume import Volume, slice_distance_mm
 
 Float = NDArray[np.float64]
 
@@ -188,7 +188,7 @@ def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Loca
     if not kept:
         return Located((), (), (NO_SPINE,))
     final = find_points(nets.points, volume, found.centres)
-    cut = cut_by_view(final, slice_distance_mm(volume))
+    cut = cut_bodies(final, slice_distance_mm(volume))
     doubts = doubts_of(final, cut)
     vertebrae, refusals = [], _missing(found, naming)
     for k in kept:

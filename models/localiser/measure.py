@@ -8,21 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.localiser.endplates import Outlines
-from vfscreen.volume import Volume, anatomical_axes
+from vfscreen.genant import three_heights
+from vfscreen.view_edge import cut_by_view, flags_of_shape
 
 Float = NDArray[np.float64]
 
 UNRELIABLE = "measurement unreliable"
 ENDPLATE_UNCLEAR = "endplate unclear"
 PASSES_DIFFER = "points differ between two measurements"
-UNLIKE_NEIGHBOURS = "heights differ from neighbours"
-CORNER_AT_EDGE = "corner at the edge of the view"
 
-DISC_MM, CORNER_MM, NEAR_EDGE_MM = 2.5, 1.0, 8.0
-CUT_SHARE, LOST_MM = 0.7, 6.0
+LOST_MM = 6.0
 UNCLEAR_MM = 3.0
 DIFFER_MM = 1.5
-NEIGHBOUR_SHARE = 0.22
 LOWEST_NOISE_HU, LOWEST_FALL_HU, FURTHEST_LEVEL_MM = 5.0, 5.0, 4.0
 PLAIN_MM, BY_CLARITY, BY_APART = 1.57, 0.173, 0.064
 UNRELIABLE_SHARE = 0.1
@@ -47,40 +44,19 @@ class Signs:
     apart_mm: float
 
 
-def three_heights(points: Float) -> Float:
-    """Anterior, middle and posterior height; (..., 6, 3) -> (..., 3) mm."""
-    return np.asarray(np.linalg.norm(points[..., :3, :] - points[..., 3:, :], axis=-1))
-
-
-def slice_distance_mm(volume: Volume) -> float:
-    """Distance of the voxels along the patient's long axis, mm."""
-    return float(volume.spacing_mm[anatomical_axes(volume.affine)[0][2]])
-
-
-def cut_by_view(outlines: Outlines, slice_mm: float) -> NDArray[np.bool_]:
-    """Says of each body whether the edge of the view cuts it, or comes too near to measure it.
-
-    Beyond the middle of an endplate the disc must be seen, and at least one slice of it; one corner may lie at the
-    edge, two of an endplate may not.
-    Near the edge a body that is much lower than its neighbour, or whose points the net cannot place, is cut.
-    """
-    margin = outlines.margin_mm.reshape(-1, 2, 3)
-    cut = (margin[..., 1] < max(DISC_MM, slice_mm)) | (margin[..., ::2] < CORNER_MM).all(-1)
-    heights = three_heights(outlines.points).mean(1)
-    nearest = np.concatenate([heights[1:2], np.maximum(heights[:-2], heights[2:]), heights[-2:-1]])
-    low = heights < CUT_SHARE * nearest if len(heights) > 2 else np.zeros(len(heights), bool)
-    lost = outlines.spread_mm.max(1) > LOST_MM
-    at_edge = (margin < NEAR_EDGE_MM).any((1, 2))
-    return np.asarray(cut.any(1) | (at_edge & (low | lost)))
+def cut_bodies(outlines: Outlines, slice_mm: float) -> NDArray[np.bool_]:
+    """Says of each body whether the edge of the view cuts it; near the edge also those whose points the net lost."""
+    lost = np.asarray(outlines.spread_mm.max(1) > LOST_MM)
+    return cut_by_view(outlines.points, outlines.margin_mm, slice_mm, lost)
 
 
 def doubts_of(outlines: Outlines, cut: NDArray[np.bool_]) -> list[Doubt]:
     """Judges each body's measurement; those that the view cuts are no neighbours to compare with."""
     heights, earlier = three_heights(outlines.points), three_heights(outlines.earlier)
     mean = heights.mean(1)
+    of_shape = flags_of_shape(outlines.points, outlines.margin_mm, cut)
     doubts = []
     for k in range(len(heights)):
-        near = [mean[j] for j in (k - 1, k + 1) if 0 <= j < len(mean) and not cut[j]]
         uncertain_mm = uncertainty_mm(signs_of(outlines, k))
         flags = []
         if uncertain_mm > UNRELIABLE_SHARE * mean[k]:
@@ -89,11 +65,7 @@ def doubts_of(outlines: Outlines, cut: NDArray[np.bool_]) -> list[Doubt]:
             flags.append(ENDPLATE_UNCLEAR)
         if np.abs(heights[k] - earlier[k]).max() > DIFFER_MM:
             flags.append(PASSES_DIFFER)
-        if near and abs(mean[k] / np.mean(near) - 1.0) > NEIGHBOUR_SHARE:
-            flags.append(UNLIKE_NEIGHBOURS)
-        if (outlines.margin_mm[k] < CORNER_MM).any():
-            flags.append(CORNER_AT_EDGE)
-        doubts.append(Doubt(uncertain_mm, tuple(flags)))
+        doubts.append(Doubt(uncertain_mm, (*flags, *of_shape[k])))
     return doubts
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.localiser.blocks import FlatUNet
-from models.localiser.frames import Frames
 from models.localiser.tube_net import normalised
+from vfscreen.frames import Frames
 from vfscreen.volume import Volume, sample
 
 Float = NDArray[np.float64]

@@ -12,8 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.localiser.appearance import other_scanner
-from models.localiser.frames import Frames, frames_of, upright
-from models.localiser.measure import three_heights
 from models.localiser.points_net import (
     COLUMNS,
     PIXELS_A_SPACING,
@@ -27,7 +25,8 @@ from models.localiser.training import in_bfloat16
 from models.localiser.truth import TrueCase
 from models.localiser.tube_net import normalised
 from models.simulate import Deformity, Field, field_of, healthy_places
-from vfscreen.genant import SixPoints
+from vfscreen.frames import Frames, frames_of, upright
+from vfscreen.genant import SixPoints, three_heights
 from vfscreen.volume import AIR_HU, Volume
 
 Float = NDArray[np.float64]

@@ -12,11 +12,11 @@ from scipy.spatial import cKDTree
 
 from models.localiser.chain import best_chain, peaks_of
 from models.localiser.curve import curve_through
-from models.localiser.frames import frames_of, realigned
-from models.localiser.half_level import half_levels
 from models.localiser.spine_line import spine_line
 from models.localiser.straighten import STACK_COLUMNS, STACK_FRONT_MM, STACK_LEFT_MM, STACK_MM, sagittal_stack
 from models.localiser.tube_net import STEP_MM
+from vfscreen.frames import frames_of, realigned
+from vfscreen.half_level import half_levels
 from vfscreen.volume import Volume
 
 

@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 
 from models.localiser.endplates import Outlines
-from models.localiser.frames import frames_of
 from models.localiser.measure import (
-    CORNER_AT_EDGE,
     ENDPLATE_UNCLEAR,
     PASSES_DIFFER,
-    UNLIKE_NEIGHBOURS,
     UNRELIABLE,
     Signs,
-    cut_by_view,
+    cut_bodies,
     doubts_of,
-    three_heights,
     uncertainty_mm,
 )
+from vfscreen.frames import frames_of
+from vfscreen.genant import three_heights
+from vfscreen.view_edge import CORNER_AT_EDGE, UNLIKE_NEIGHBOURS
 
 SUPERIOR = slice(0, 3)
 
@@ -48,34 +47,34 @@ def with_margin(outlines: Outlines, body: int, points: slice | int, margin_mm: f
 
 
 def test_clear_bodies_are_whole_and_carry_no_flag(outlines: Outlines) -> None:
-    assert not cut_by_view(outlines, 1.0).any()
+    assert not cut_bodies(outlines, 1.0).any()
     assert flags_of(outlines) == [()] * 4
 
 
 def test_a_body_whose_disc_is_not_seen_is_cut(outlines: Outlines) -> None:
-    assert cut_by_view(with_margin(outlines, 0, SUPERIOR, 1.0), 1.0).tolist() == [True, False, False, False]
+    assert cut_bodies(with_margin(outlines, 0, SUPERIOR, 1.0), 1.0).tolist() == [True, False, False, False]
 
 
 def test_in_thick_slices_one_of_the_disc_must_be_seen(outlines: Outlines) -> None:
     near = with_margin(outlines, 0, SUPERIOR, 3.0)
-    assert not cut_by_view(near, 1.0).any()
-    assert cut_by_view(near, 4.25)[0]
+    assert not cut_bodies(near, 1.0).any()
+    assert cut_bodies(near, 4.25)[0]
 
 
 def test_one_corner_at_the_edge_is_a_flag_and_two_are_a_cut(outlines: Outlines) -> None:
     one = with_margin(outlines, 3, 3, 0.0)
-    assert not cut_by_view(one, 1.0).any()
+    assert not cut_bodies(one, 1.0).any()
     assert flags_of(one)[3] == (CORNER_AT_EDGE,)
-    assert cut_by_view(with_margin(one, 3, 5, 0.0), 1.0)[3]
+    assert cut_bodies(with_margin(one, 3, 5, 0.0), 1.0)[3]
 
 
 def test_a_low_body_is_cut_only_near_the_edge_of_the_view(outlines: Outlines) -> None:
     points = outlines.points.copy()
     points[0, SUPERIOR, 2] -= 11
     crushed = replace(outlines, points=points, earlier=points)
-    assert not cut_by_view(crushed, 1.0).any()
+    assert not cut_bodies(crushed, 1.0).any()
     assert UNLIKE_NEIGHBOURS in flags_of(crushed)[0]
-    assert cut_by_view(with_margin(crushed, 0, SUPERIOR, 5.0), 1.0)[0]
+    assert cut_bodies(with_margin(crushed, 0, SUPERIOR, 5.0), 1.0)[0]
 
 
 def test_doubt_is_said_in_words_and_widens_the_interval(outlines: Outlines) -> None:

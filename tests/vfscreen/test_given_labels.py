@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -17,8 +18,12 @@ from vfscreen.errors import MixedStudy
 from vfscreen.findings import Finding, Mode, Phase, Screening, Vertebra
 from vfscreen.genant import ReadGrade
 from vfscreen.importing import Imported, ImportKind, import_paths
+from vfscreen.intake import read_study
 from vfscreen.layouts.published import READER
 from vfscreen.layouts.verse import READER as VERSE
+from vfscreen.masks import MaskKind
+from vfscreen.masks.mask_localiser import MaskLocaliser
+from vfscreen.masks.reading import read_mask
 from vfscreen.slice_cache import SliceCache
 
 GRADES = {19: 0, 20: 2}
@@ -52,6 +57,40 @@ def test_grades_become_first_readings_of_the_makers_on_bodies_of_the_mask(store:
         wanted = made_scan({19: 0, 20: 33}).centres_lps_mm[int(body.vertebra.level)]
         assert body.vertebra.points is not None
         assert np.linalg.norm(body.vertebra.centre_lps_mm - wanted) < 5.0
+
+
+def test_a_bodys_geometry_is_what_a_screening_with_the_same_mask_measures(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": {18: 0, **GRADES}})
+    (taken,) = import_all(store, tmp_path, folder)
+    loaded = read_study(folder / "img" / "a.nii.gz")
+    mask = read_mask(folder / "seg" / "a.nii.gz", MaskKind.VERSE, loaded)
+    wanted = MaskLocaliser(mask.name(), mask).locate(loaded.volume).vertebrae
+    kept = [body.vertebra for body in store.case(taken.series_id, READER).bodies]
+    assert [body.level for body in kept] == [Level.T11, Level.T12, Level.L1]
+    for ours, theirs in zip(kept, wanted, strict=True):
+        assert (ours.points is None) == (theirs.points is None) and ours.whole == theirs.whole
+        if ours.points is not None and theirs.points is not None:
+            np.testing.assert_allclose(ours.points.array(), theirs.points.array(), atol=1e-6)
+        assert (ours.uncertainty_mm, ours.flags) == (theirs.uncertainty_mm, theirs.flags)
+
+
+def test_a_graded_body_that_the_view_cuts_keeps_its_grade_and_has_no_points(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    for file in (folder / "img" / "a.nii.gz", folder / "seg" / "a.nii.gz"):
+        cut_off_above(file, slices=8)
+    (taken,) = import_all(store, tmp_path, folder)
+    case = store.case(taken.series_id, READER)
+    above, below = case.bodies
+    assert not above.vertebra.whole and above.vertebra.points is None
+    assert below.vertebra.whole and below.vertebra.points is not None
+    assert case.readings[above.body_id].grade is ReadGrade.NORMAL
+
+
+def cut_off_above(file: Path, slices: int) -> None:
+    """Takes the uppermost slices away."""
+    image = nibabel.load(file)
+    voxels = np.asarray(image.dataobj)[:, :, :-slices]
+    nibabel.save(nibabel.Nifti1Image(voxels, image.affine), file)
 
 
 def test_they_are_not_the_users(store: Store, tmp_path: Path):

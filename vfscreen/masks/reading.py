@@ -19,7 +19,7 @@ from vfscreen.masks.mask_set import MaskSet
 from vfscreen.masks.numbering import MaskKind, numbering_of
 from vfscreen.masks.places import places_of
 from vfscreen.masks.structure_folder import read_structures, structures_in
-from vfscreen.volume import Volume, anatomical_axes
+from vfscreen.volume import Volume, slice_distance_mm
 
 
 def read_mask(path: Path, kind: MaskKind, loaded: LoadedSeries) -> MaskSet:
@@ -50,7 +50,7 @@ def _read_labels(path: Path, kind: MaskKind, loaded: LoadedSeries) -> MaskSet:
     for number in places:
         table[number] = numbering.levels.get(number, 0)
     labels, said = onto_grid(Volume(table[numbers.voxels], numbers.affine), loaded.volume, str(path))
-    return _checked(MaskSet(labels, numbering.form, _along_patient_mm(numbers), said), path)
+    return _checked(MaskSet(labels, numbering.form, slice_distance_mm(numbers), said), path)
 
 
 def _read_folder(folder: Path, loaded: LoadedSeries) -> MaskSet:
@@ -72,7 +72,7 @@ def _read_folder(folder: Path, loaded: LoadedSeries) -> MaskSet:
 def _read_seg(path: Path, loaded: LoadedSeries) -> MaskSet:
     labels, said = read_dicom_seg(path, loaded)
     placed, more = onto_grid(labels, loaded.volume, str(path), part=True)
-    return _checked(MaskSet(placed, "dicom-seg", _along_patient_mm(labels), (*said, *more)), path)
+    return _checked(MaskSet(placed, "dicom-seg", slice_distance_mm(labels), (*said, *more)), path)
 
 
 def _checked(mask: MaskSet, path: Path) -> MaskSet:
@@ -84,7 +84,3 @@ def _checked(mask: MaskSet, path: Path) -> MaskSet:
             f"the mask holds no thoracic or lumbar vertebra ({held})", str(path), "give a mask with T1 to L5"
         )
     return mask
-
-
-def _along_patient_mm(mask: Volume) -> float:
-    return float(mask.spacing_mm[anatomical_axes(mask.affine)[0][2]])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from models.localiser.frames import Frames
+from vfscreen.frames import Frames
 from vfscreen.volume import Volume, sample
 
 Float = NDArray[np.float64]
@@ -26,6 +26,16 @@ TROUGH_MM = 4.5
 PLATEAU_SHARE = 0.1
 """What lies within this share of the full fall below the peak counts as the peak."""
 SMOOTH_MM = 0.6
+HALF_LEVEL_SHARE = 0.6
+"""How much of the way to the half level a point goes; on patients left out neither 0 nor 1 was better."""
+FURTHEST_MM = 1.5
+"""A half level further away than this belongs to something else."""
+CLEAR_HU = 60.0
+"""From which fall on the half level is trusted in full."""
+MARGIN_MM = np.arange(0.0, 10.25, 0.25)
+"""How far beyond a point it is looked for the edge of the view."""
+DISC_SEEN_MM = 4.5
+"""The scan must go on this far beyond a point, else air passes for the disc and the half level means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +85,36 @@ def _crossings(profile: Float, outward_mm: Float) -> HalfLevels:
     lower = np.take_along_axis(profile, crossing[..., None], 2)[..., 0]
     share = np.clip((upper - half) / np.maximum(upper - lower, 1e-3), 0, 1)
     return HalfLevels(outward_mm[0] + (crossing - 1 + share) * STEP_MM, peak - trough)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Points after their move towards the half level.
+
+    Shapes: points (n, 6, 3) LPS mm; fall_hu (n, 6), from endplate to disc; level_mm (n, 6), how far outwards of the
+    point that was given the half level lies; margin_mm (n, 6), how far the scan goes on beyond that point, up to 10;
+    trust (n, 6), how much the half level counted, 0 to 1.
+    """
+
+    points: Float
+    fall_hu: Float
+    level_mm: Float
+    margin_mm: Float
+    trust: Float
+
+
+def towards_half_level(volume: Volume, frames: Frames, points: Float) -> Moved:
+    """Moves points (n, 6, 3) towards the half level on the CT where that is near, clear and not at the edge."""
+    outward = np.repeat([1.0, -1.0], 3)[None, :, None] * frames.superior[:, None]
+    levels = half_levels(volume, frames, points)
+    margin = _margins(volume, points, outward)
+    near = (np.abs(levels.offset_mm) <= FURTHEST_MM) & (margin >= DISC_SEEN_MM)
+    trust = np.clip(levels.fall_hu / CLEAR_HU, 0, 1) * near
+    moved = points + (HALF_LEVEL_SHARE * trust * levels.offset_mm)[..., None] * outward
+    return Moved(moved, levels.fall_hu, levels.offset_mm, margin, trust)
+
+
+def _margins(volume: Volume, points: Float, outward: Float) -> Float:
+    """How far the scan goes on beyond each point along the body's axis, mm; (n, 6)."""
+    inside = volume.contains(points[:, :, None] + MARGIN_MM[:, None] * outward[:, :, None])
+    return np.asarray(np.where(inside.all(2), MARGIN_MM[-1], MARGIN_MM[np.argmin(inside, 2)]))

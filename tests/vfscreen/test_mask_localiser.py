@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.localiser.from_mask import NOT_ITS_CT, MaskLocaliser, load_mask
 from tests.made_spine import BODY_MM, MadeSpine, made_spine, renumbered, save_mask
 from vfscreen.anatomy import Level
 from vfscreen.findings import Vertebra
 from vfscreen.masks import BodiesFrom, MaskKind, MaskSet
+from vfscreen.masks.mask_localiser import NOT_ITS_CT, MaskLocaliser, load_mask
 from vfscreen.ports import Located
 from vfscreen.volume import Volume
 

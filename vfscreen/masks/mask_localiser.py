@@ -13,20 +13,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from models.localiser.endplates import Moved, Outlines, towards_half_level
-from models.localiser.frames import Frames, frames_of
-from models.localiser.measure import (
-    CORNER_AT_EDGE,
-    CORNER_MM,
-    NEIGHBOUR_SHARE,
-    UNLIKE_NEIGHBOURS,
-    cut_by_view,
-    slice_distance_mm,
-    three_heights,
-)
 from vfscreen.anatomy import ASSESSED, USUAL, Level
 from vfscreen.findings import Refusal, Vertebra
-from vfscreen.genant import SixPoints, axes_of, heights_of
+from vfscreen.frames import Frames, frames_of
+from vfscreen.genant import SixPoints, axes_of, heights_of, three_heights
+from vfscreen.half_level import Moved, towards_half_level
 from vfscreen.intake import LoadedSeries
 from vfscreen.masks import BodiesFrom, MaskSet
 from vfscreen.masks.bodies import MaskBody, bodies_of_mask, boxes_of
@@ -34,7 +25,8 @@ from vfscreen.masks.reading import read_mask
 from vfscreen.masks.six_points import points_of_mask
 from vfscreen.masks.total_segmentator import segmented
 from vfscreen.ports import Located, Progress
-from vfscreen.volume import Volume
+from vfscreen.view_edge import cut_by_view, flags_of_shape
+from vfscreen.volume import Volume, slice_distance_mm
 
 Float = NDArray[np.float64]
 
@@ -97,7 +89,7 @@ def _measured(
         return [*map(_unmeasured, bodies)], [*map(_unreadable, bodies)], 0.0
     frames = _own_frames(placed)
     moved = towards_half_level(volume, frames, np.stack(placed))
-    cut = cut_by_view(_outlines(moved, np.stack(placed), frames), slice_distance_mm(volume))
+    cut = cut_by_view(moved.points, moved.margin_mm, slice_distance_mm(volume))
     doubts = _doubts(moved, np.stack(placed), cut, volume, voxel_mm)
     vertebrae, refusals = [], []
     place = 0
@@ -127,39 +119,19 @@ def _own_frames(placed: Sequence[Float]) -> Frames:
     )
 
 
-def _outlines(moved: Moved, earlier: Float, frames: Frames) -> Outlines:
-    """What `cut_by_view` looks at; a mask has no belief that could be wide, and noise says nothing about being cut."""
-    return Outlines(
-        moved.points,
-        earlier,
-        np.zeros(moved.fall_hu.shape),
-        moved.fall_hu,
-        moved.level_mm,
-        np.zeros(len(earlier)),
-        moved.margin_mm,
-        frames,
-    )
-
-
 def _doubts(
     moved: Moved, earlier: Float, cut: NDArray[np.bool_], volume: Volume, voxel_mm: float
 ) -> list[tuple[float, tuple[str, ...]]]:
     """Returns for each body half the 95 % interval of one height, mm, and its flags."""
-    heights, change = three_heights(moved.points), three_heights(moved.points) - three_heights(earlier)
-    mean = heights.mean(1)
+    change = three_heights(moved.points) - three_heights(earlier)
+    of_shape = flags_of_shape(moved.points, moved.margin_mm, cut)
     coarsest_mm = max(slice_distance_mm(volume), voxel_mm)
     doubts = []
-    for k in range(len(mean)):
-        near = [mean[j] for j in (k - 1, k + 1) if 0 <= j < len(mean) and not cut[j]]
-        flags = []
-        if float(np.abs(change[k]).max()) > DIFFER_MM:
-            flags.append(MASK_AND_CT_DIFFER)
-        if near and abs(mean[k] / np.mean(near) - 1.0) > NEIGHBOUR_SHARE:
-            flags.append(UNLIKE_NEIGHBOURS)
-        if (moved.margin_mm[k] < CORNER_MM).any():
-            flags.append(CORNER_AT_EDGE)
-        parts = (BASE_MM, PER_VOXEL * coarsest_mm, PER_CHANGE * float(np.abs(change[k]).max()))
-        doubts.append((float(np.linalg.norm(parts)), tuple(flags)))
+    for k in range(len(change)):
+        furthest_mm = float(np.abs(change[k]).max())
+        differ = (MASK_AND_CT_DIFFER,) if furthest_mm > DIFFER_MM else ()
+        parts = (BASE_MM, PER_VOXEL * coarsest_mm, PER_CHANGE * furthest_mm)
+        doubts.append((float(np.linalg.norm(parts)), (*differ, *of_shape[k])))
     return doubts
 
 
