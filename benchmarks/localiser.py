@@ -41,15 +41,16 @@ from benchmarks.localiser_tables import (
 )
 from models.localiser import BUNDLED, load_localiser
 from models.localiser.material import prepare
-from models.localiser.measure import slice_distance_mm, three_heights
 from models.localiser.recipe import NAME, card_of, plan_of, train_nets
 from models.localiser.sources import development_sources
 from models.localiser.truth import CASES, CaseEntry, TrueBody, ct_path, read_truth, read_volume
 from models.localiser.weights import write_localiser
 from vfscreen.anatomy import ASSESSED
 from vfscreen.findings import Vertebra
+from vfscreen.genant import three_heights
 from vfscreen.model_files import read_card, write_card
 from vfscreen.ports import Localiser
+from vfscreen.volume import slice_distance_mm
 
 Float = NDArray[np.float64]
 

@@ -22,11 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.localiser import MATCH_MM, ROOT, say, weights_without
 from models.localiser import load_localiser
-from models.localiser.measure import three_heights
 from models.localiser.truth import CASES, TrueBody, ct_path, read_truth, read_volume
 from models.simulate import Deformity, Field, field_of, healthy_places
 from vfscreen.anatomy import ASSESSED
-from vfscreen.genant import SixPoints
+from vfscreen.genant import SixPoints, three_heights
 from vfscreen.ports import Localiser
 from vfscreen.volume import Volume, plane_points, resample, sample
 
