@@ -76,3 +76,17 @@ def test_a_mask_of_a_whole_vertebra_is_reduced_to_its_body() -> None:
     (found,) = bodies_of_mask(labels, (19, 20))
     assert found.label == 20
     assert np.linalg.norm(found.centre_lps_mm - (30, 30, 20)) < 3
+
+
+def test_a_body_lower_than_its_joints_are_thick_is_found_between_its_neighbours() -> None:
+    x, y, z = np.mgrid[-40:41, -25:61, -60:61]
+    voxels = np.zeros(x.shape, np.int16)
+    for label, middle, half_height in ((22, -34, 12), (21, 0, 4), (20, 34, 12)):  # L2 has collapsed
+        up = z - middle
+        body = (np.hypot(x, y * 1.2) < 20) & (np.abs(up) < half_height)
+        pedicles = (np.abs(np.abs(x) - 20) < 5) & (y >= 0) & (y < 30) & (np.abs(up) < 4)
+        joint = np.sqrt((x - 26) ** 2 + (y - 28) ** 2 + up**2) < 8
+        voxels[body | pedicles | joint] = label
+    labels = Volume(voxels, np.eye(4))
+    _, collapsed, _ = bodies_of_mask(labels, (20, 21, 22))
+    assert np.linalg.norm(collapsed.centre_lps_mm - (40, 25, 60)) < 6
