@@ -18,6 +18,9 @@ from vfscreen.errors import (
     StoreUnreachable,
 )  # fmt: skip
 
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+"""The second is an extended code: the log's index, which readers need too, found no room."""
+
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
@@ -29,13 +32,14 @@ def known_error(error: sqlite3.Error, file: Path) -> KnownError | None:
 
     Source: sqlite.org/rescode.html; the low byte of an extended code is the primary one.
     """
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # Python's own errors carry no code
+    extended = getattr(error, "sqlite_errorcode", 0)  # Python's own errors carry no code
+    code = extended & 0xFF
     where = str(file)
     if code in _LOCKED:
         return StoreLocked(
             "The label file is busy", where, "Another program is writing to it. Try again in a moment."
         )
-    if code == sqlite3.SQLITE_FULL:
+    if not _FULL.isdisjoint({code, extended}):
         return DiskFull("Not stored, the disk is full", where, "Free some room, then do it again.")
     if code in _DAMAGED:
         return StoreDamaged(

@@ -244,7 +244,6 @@ def backup(
 ) -> None:
     """Writes a checked copy of the case store."""
     house = open_house(data_folder(data))
-    house.folder.backups.mkdir(exist_ok=True)
     with house.store:
         print(house.store.backup(to or house.folder.backups))
     if house.folder.key.exists():

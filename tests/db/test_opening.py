@@ -199,6 +199,24 @@ def test_a_full_disk_is_named_and_nothing_of_the_verb_is_stored(store: Store, op
     assert store.check() == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+def test_a_disk_too_full_to_read_the_store_is_named(store: Store, folder: Path) -> None:
+    """Readers need room as well, for the index of the log; a limit on the size of files stands for the full disk."""
+    store.close()
+    child = os.fork()
+    if child == 0:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try:
+            open_store(folder).has_patients()
+        except DiskFull:
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_write_protected_store_is_named(store: Store, opened: OpenFile) -> None:
     with opened.reading.connect() as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")
