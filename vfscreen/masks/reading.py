@@ -17,6 +17,7 @@ from vfscreen.masks.grid import onto_grid
 from vfscreen.masks.label_file import names_in, read_label_file
 from vfscreen.masks.mask_set import MaskSet
 from vfscreen.masks.numbering import MaskKind, numbering_of
+from vfscreen.masks.on_bone import check_on_bone
 from vfscreen.masks.places import places_of
 from vfscreen.masks.structure_folder import read_structures, structures_in
 from vfscreen.volume import Volume, slice_distance_mm
@@ -50,14 +51,14 @@ def _read_labels(path: Path, kind: MaskKind, loaded: LoadedSeries) -> MaskSet:
     for number in places:
         table[number] = numbering.levels.get(number, 0)
     labels, said = onto_grid(Volume(table[numbers.voxels], numbers.affine), loaded.volume, str(path))
-    return _checked(MaskSet(labels, numbering.form, slice_distance_mm(numbers), said), path)
+    return _checked(MaskSet(labels, numbering.form, slice_distance_mm(numbers), said), loaded, path)
 
 
 def _read_folder(folder: Path, loaded: LoadedSeries) -> MaskSet:
     files = structures_in(folder)
     if files:
         labels, voxel_mm, said = read_structures(files, loaded.volume)
-        return _checked(MaskSet(labels, "structures", voxel_mm, said), folder)
+        return _checked(MaskSet(labels, "structures", voxel_mm, said), loaded, folder)
     segmentations = [path for path in sorted(folder.iterdir()) if path.is_file() and is_dicom_seg(path)]
     if len(segmentations) == 1:
         return _read_seg(segmentations[0], loaded)
@@ -72,15 +73,16 @@ def _read_folder(folder: Path, loaded: LoadedSeries) -> MaskSet:
 def _read_seg(path: Path, loaded: LoadedSeries) -> MaskSet:
     labels, said = read_dicom_seg(path, loaded)
     placed, more = onto_grid(labels, loaded.volume, str(path), part=True)
-    return _checked(MaskSet(placed, "dicom-seg", slice_distance_mm(labels), (*said, *more)), path)
+    return _checked(MaskSet(placed, "dicom-seg", slice_distance_mm(labels), (*said, *more)), loaded, path)
 
 
-def _checked(mask: MaskSet, path: Path) -> MaskSet:
-    """Refuses a mask without a thoracic or lumbar vertebra."""
+def _checked(mask: MaskSet, loaded: LoadedSeries, path: Path) -> MaskSet:
+    """Refuses a mask without a thoracic or lumbar vertebra, and one that does not lie on the bones of the CT."""
     present = {Level(number) for number in boxes_of(mask.labels)}
     if present.isdisjoint(ASSESSED):
         held = ", ".join(str(level) for level in sorted(present, key=lambda level: level.rank)) or "nothing"
         raise MaskMismatch(
             f"the mask holds no thoracic or lumbar vertebra ({held})", str(path), "give a mask with T1 to L5"
         )
+    check_on_bone(mask.labels, loaded.volume, str(path))
     return mask
