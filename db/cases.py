@@ -29,7 +29,7 @@ from db.schema import (
 from db.screenings import last_screening
 from db.series import series_row
 from db.shown import order_known, revealed
-from vfscreen.anatomy import ASSESSED, Level
+from vfscreen.anatomy import ASSESSED, Level, level_in_words
 from vfscreen.cases import Body, Case, CaseRow, CaseState
 from vfscreen.findings import Finding, Mode, Phase, Refusal
 
@@ -53,6 +53,10 @@ class _Screened:
     grader: str
     warnings: list[str]
     looked: bool
+
+
+_Named = tuple[Level, bool]
+"""A level, and whether that name is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +132,10 @@ def _series(session: Session) -> list[tuple[str, str, list[str], str, str]]:
     return list(session.execute(wanted))
 
 
-def _gradable_levels(session: Session) -> dict[str, dict[str, Level]]:
+def _gradable_levels(session: Session) -> dict[str, dict[str, _Named]]:
     """Returns by series and body the levels that readers grade (see `vfscreen.reading.is_gradable`)."""
     wanted = (
-        select(BodyRow.series_id, BodyRow.id, GeometryRow.level)
+        select(BodyRow.series_id, BodyRow.id, GeometryRow.level, GeometryRow.level_certain)
         .join(
             GeometryRow,
             (GeometryRow.body_id == BodyRow.id) & (GeometryRow.version == BodyRow.present_version),
@@ -143,9 +147,9 @@ def _gradable_levels(session: Session) -> dict[str, dict[str, Level]]:
             GeometryRow.level.in_(ASSESSED),
         )
     )
-    found: dict[str, dict[str, Level]] = defaultdict(dict)
-    for series_id, body_id, level in session.execute(wanted):
-        found[series_id][body_id] = level
+    found: dict[str, dict[str, _Named]] = defaultdict(dict)
+    for series_id, body_id, level, certain in session.execute(wanted):
+        found[series_id][body_id] = (level, certain)
     return found
 
 
@@ -232,12 +236,12 @@ def _state(answers: list[_Said], bodies: int, *, screened: bool) -> CaseState:
     return CaseState.BEGUN if answers else CaseState.NEW
 
 
-def _span(levels: list[Level]) -> str:
-    """Names a stretch of the spine, "T4-L5"."""
-    if not levels:
+def _span(names: list[_Named]) -> str:
+    """Names a stretch of the spine, "T4-L5", or "T4?-L5?" where it is not certain."""
+    if not names:
         return ""
-    top, bottom = min(levels, key=lambda level: level.rank), max(levels, key=lambda level: level.rank)
-    return str(top) if top is bottom else f"{top}-{bottom}"
+    top, bottom = min(names, key=lambda name: name[0].rank), max(names, key=lambda name: name[0].rank)
+    return level_in_words(*top) if top == bottom else f"{level_in_words(*top)}-{level_in_words(*bottom)}"
 
 
 def _suggested(thoughts: list[_Thought]) -> str:

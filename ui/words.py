@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
+from vfscreen.anatomy import level_in_words
 from vfscreen.cases import Case, CaseState
 from vfscreen.errors import KnownError
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Refusal, Suggestion, Verdict, Vertebra
@@ -87,6 +88,21 @@ CUT = "Cut by the edge of the scan."
 NOT_CUT = "Not graded.  H: it is whole, place its points."
 OTHER_LEVEL = "Not graded: T1 to L6 are.  O, L: change the names."
 UNSURE = "Delete: it is no vertebra · H: place its points · or grade it."
+SETTINGS = {
+    "reader": "Reader",
+    "mode": "Mode",
+    "reference": "Height loss",
+    "reference_file": "Reference file",
+    "go_on_by_itself": "Go on by itself",
+    "cache_gigabytes": "Slice cache, gigabytes",
+    "threads": "Processor cores",
+    "held_out_percent": "Held-out patients, percent",
+    "test_percent": "Test patients, percent",
+    "training_patients": "Patients to train on",
+    "training_patients_a_grade": "Patients of each grade",
+    "gate_patients": "Patients to compare on",
+    "gate_fractured_patients": "Fractured among them",
+}
 SETTING_STORED = "✓ Stored"
 SMALL_WINDOW = "This window is small: 1280 x 720 or more is needed to read."
 
@@ -130,11 +146,6 @@ def bulk_lost(count: int, error: KnownError) -> str:
     return f"Not stored: {counted(count, 'level')} = 0. {known(error)}"
 
 
-def setting(name: str) -> str:
-    """Returns the title of a setting, "Go on by itself"."""
-    return name.replace("_", " ").capitalize()
-
-
 def choice(value: StrEnum) -> str:
     """Names one of the values that a setting can have."""
     if isinstance(value, Mode):
@@ -143,13 +154,13 @@ def choice(value: StrEnum) -> str:
 
 
 def level(vertebra: Vertebra) -> str:
-    """Names a vertebra; a name that is not certain with a question mark, wherever it stands."""
-    return str(vertebra.level) + ("" if vertebra.level_certain else "?")
+    """Names a vertebra; a name that is not certain with a question mark."""
+    return level_in_words(vertebra.level, vertebra.level_certain)
 
 
 def edited(what: str, case: Case | None, time: datetime) -> str:
     """Says which change of names or bodies was stored, and what the spine is called now."""
-    return f"✓ Stored {clock(time)}  {what}: {spine(case)}.  U: undo"
+    return f"✓ Stored {clock(time)}  {what}: {spine(case)}   U: undo"
 
 
 def spine(case: Case | None) -> str:
@@ -183,9 +194,8 @@ def flag(words: str) -> str:
 
 def place_point(level: str, placed: int) -> str:
     """Asks for the next of the six points."""
-    return (
-        f"{level}: click the {POINTS[placed]} ({placed + 1} of {len(POINTS)}).  U: one back · Esc: leave it."
-    )
+    which = f"{POINTS[placed]} ({placed + 1} of {len(POINTS)})"
+    return f"{level}: click the {which}; it lies on the slice shown.  U: one back · Esc: leave it."
 
 
 def broke(grades: int) -> str:

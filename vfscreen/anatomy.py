@@ -72,6 +72,11 @@ def level_of(name: str) -> Level:
         raise ValueError(f"no vertebra is called {name!r}") from None
 
 
+def level_in_words(level: Level, certain: bool) -> str:
+    """Names a level; a name that is not certain with a question mark, wherever it stands."""
+    return str(level) if certain else f"{level}?"
+
+
 def consecutive(first: Level, count: int) -> list[Level]:
     """Returns `count` levels from `first` downwards as most people have them (no T13, L6 after L5).
 

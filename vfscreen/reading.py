@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from vfscreen.anatomy import ASSESSED
+from vfscreen.anatomy import ASSESSED, level_in_words
 from vfscreen.cases import Body, Case
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase, Reading, Refusal, Vertebra
 from vfscreen.genant import ReadGrade, Shape
@@ -161,7 +161,7 @@ def may_show_opinion(case: Case, mode: Mode) -> bool:
 
 def levels_in_words(bodies: Iterable[Body]) -> str:
     """Returns the bodies' levels, "T4 L4 L5"."""
-    return " ".join(str(body.vertebra.level) for body in bodies)
+    return " ".join(level_in_words(body.vertebra.level, body.vertebra.level_certain) for body in bodies)
 
 
 def completion_sentence(case: Case) -> str:

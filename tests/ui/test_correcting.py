@@ -55,7 +55,7 @@ def test_one_key_shifts_all_names_and_grades_stay_with_their_bodies(room: Readin
     assert rail_of(room)[0].sign == "3"
     assert room.rows[[row.series_id for row in room.rows].index(room.case.series_id)].levels == "T10-L3"  # type: ignore[union-attr]
     assert (level(room), room.tone) == ("T11", Tone.STORED)
-    assert "all names one down: T10 T11 T12 L1 L2 L3." in room.said
+    assert room.said.endswith("all names one down: T10 T11 T12 L1 L2 L3   U: undo")
 
 
 def test_the_same_undo_takes_names_back_and_then_the_grade(room: ReadingRoom) -> None:
@@ -77,12 +77,20 @@ def test_uncertain_names_carry_a_question_mark_and_the_keys_are_named(room: Read
     assert room.said == words.NAMES_UNCERTAIN
     assert {line.level[-1] for line in rail_of(room)} == {"?"}
     assert panel_of(room).title == "T9?"
+    assert spans(room) == {"T9?-L2?", "T9-L2"}
     correcting.vouch(room)
+    assert spans(room) == {"T9-L2"}
     assert "?" not in "".join(line.level for line in rail_of(room))
     correcting.vouch(room)
     assert room.said == words.NAMES_CERTAIN
     grading.undo(room)
     assert rail_of(room)[0].level == "T9?"
+
+
+def spans(room: ReadingRoom) -> set[str]:
+    """The levels of all studies as the worklist has them."""
+    room.load_rows()
+    return {row.levels for row in room.rows}
 
 
 def test_names_that_end_are_said_and_nothing_changes(room: ReadingRoom) -> None:
@@ -159,7 +167,7 @@ def place_all(room: ReadingRoom) -> SixPoints:
 def test_before_the_opinion_the_reader_places_points_without_seeing_the_programs(room: ReadingRoom) -> None:
     correcting.start_measuring(room)
     assert room.points_lps_mm == ()
-    assert room.said == "T9: click the upper edge, front (1 of 6).  U: one back · Esc: leave it."
+    assert room.said.startswith("T9: click the upper edge, front (1 of 6); it lies on the slice shown.")
     assert panel_of(room).heights == ()
     place_all(room)
     body = room.body()

@@ -57,7 +57,7 @@ def remove_body(room: ReadingRoom) -> None:
     if case is None or body is None:
         return
     place = [other.body_id for other in case.bodies].index(body.body_id)
-    if _edit(room, lambda now: removed(now, body.body_id), f"{body.vertebra.level} is no vertebra"):
+    if _edit(room, lambda now: removed(now, body.body_id), f"{words.level(body.vertebra)} is no vertebra"):
         sentence, left = room.said, room.case.bodies if room.case is not None else ()
         if left:
             room.go_to(left[min(place, len(left) - 1)].body_id, keep_slice=True)
@@ -81,7 +81,7 @@ def start_measuring(room: ReadingRoom) -> None:
         if room.points_shown(body) and body.vertebra.points is not None:
             room.take_tool(Tool.MEASURE, words.MOVE_POINTS, tuple(body.vertebra.points.array()))
         else:
-            room.take_tool(Tool.MEASURE, words.place_point(str(body.vertebra.level), 0))
+            room.take_tool(Tool.MEASURE, words.place_point(words.level(body.vertebra), 0))
 
 
 def stop(room: ReadingRoom) -> None:
@@ -125,7 +125,7 @@ def store_points(room: ReadingRoom) -> None:
     if room.case is None or body is None or len(points) != _POINTS:
         return
     six = SixPoints.from_array(np.stack(points))
-    level = str(body.vertebra.level)
+    level = words.level(body.vertebra)
     if not _edit(room, lambda case: measured(case, body, six), f"points of {level}"):
         room.end_tool()
         return
@@ -151,7 +151,7 @@ def _ask_or_store(room: ReadingRoom) -> None:
     if placed == _POINTS:
         store_points(room)
     elif body is not None:
-        room.say(words.place_point(str(body.vertebra.level), placed))
+        room.say(words.place_point(words.level(body.vertebra), placed))
 
 
 def _add_body(room: ReadingRoom, place_lps_mm: Float) -> None:

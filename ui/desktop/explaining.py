@@ -50,7 +50,7 @@ class Question:
     @property
     def level(self) -> str:
         """The name of the level."""
-        return str(self.bodies[self.place].level)
+        return words.level(self.bodies[self.place])
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -202,7 +202,7 @@ def _arrive(room: ReadingRoom, touched: Undone, what: str) -> None:
         room.go_to(touched.body_id)
     room.load_rows()
     body = room.body()
-    level = "" if body is None else str(body.vertebra.level)
+    level = "" if body is None else words.level(body.vertebra)
     if not touched.edited:
         room.say(f"{what}: {level} = {sign_of(room.reading())}")
     else:
@@ -290,7 +290,7 @@ def _write(room: ReadingRoom, reading: Reading) -> bool:
 
 def _level_of(room: ReadingRoom, reading: Reading) -> str:
     bodies = () if room.case is None else room.case.bodies
-    return next((str(body.vertebra.level) for body in bodies if body.body_id == reading.body_id), "")
+    return next((words.level(body.vertebra) for body in bodies if body.body_id == reading.body_id), "")
 
 
 def _take_in(room: ReadingRoom, kept: Reading) -> None:
@@ -302,7 +302,7 @@ def _take_in(room: ReadingRoom, kept: Reading) -> None:
         firsts = firsts | {kept.body_id: kept}
     room.case = replace(case, readings=case.readings | {kept.body_id: kept}, first_readings=firsts)
     body = next(body for body in case.bodies if body.body_id == kept.body_id)
-    sentence = words.stored(str(body.vertebra.level), sign_of(kept), kept.time)
+    sentence = words.stored(words.level(body.vertebra), sign_of(kept), kept.time)
     if kept.phase is Phase.FINAL:
         sentence = words.joined([sentence, first_kept_sentence(firsts.get(kept.body_id), kept)])
     room.draft = Draft()

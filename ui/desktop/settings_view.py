@@ -31,6 +31,8 @@ NEXT_START = frozenset({"cache_gigabytes", "threads", "held_out_percent", "test_
 """What is read when the program starts, and not again."""
 
 _FIELD_PX, _WORDS_PX = 320, 560
+_TEXT_DOWN_PX = 4
+"""How far the text in a field or button lies below its top edge: the words beside it stand on its line."""
 
 
 class SettingsPage(Page):
@@ -64,10 +66,13 @@ class SettingsPage(Page):
 
     def _add_row(self, grid: QGridLayout, place: int, row: SettingRow) -> None:
         top = Qt.AlignmentFlag.AlignTop
-        grid.addWidget(QLabel(words.setting(row.name)), place, 0, top)
+        title = QLabel(words.SETTINGS[row.name])
+        title.setContentsMargins(0, _TEXT_DOWN_PX, 0, 0)
+        grid.addWidget(title, place, 0, top)
         grid.addWidget(self._control(row), place, 1, top)
         column = QVBoxLayout()
         column.setSpacing(2)
+        column.setContentsMargins(0, _TEXT_DOWN_PX, 0, 0)
         said = QLabel()
         said.hide()
         self._said[row.name] = said
@@ -144,7 +149,7 @@ class SettingsPage(Page):
         return self._said[name].text() if not self._said[name].isHidden() else ""
 
     def _choose_file(self, row: SettingRow) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, words.setting(row.name))
+        chosen, _ = QFileDialog.getOpenFileName(self, words.SETTINGS[row.name])
         if chosen:
             self._change(row, chosen)
             self.fields[row.name].setText(chosen)

@@ -29,7 +29,7 @@ class Column:
 
 
 COLUMNS: dict[Mode, tuple[Column, ...]] = {
-    Mode.READ: (Column("#", 36), Column("Study", 0), Column("Levels", 60), Column("State", 106)),
+    Mode.READ: (Column("#", 36), Column("Study", 0), Column("Levels", 84), Column("State", 106)),
     Mode.SCREEN: (Column("#", 36), Column("Study", 0), Column("Suspicion", 76), Column("State", 106)),
 }
 _TO_DO = (CaseState.NEW, CaseState.BEGUN)
