@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from tests.ui.department import LEVELS
 from tests.ui.test_room import level
 from tests.ui.windows import PATIENCE_MS, Wait, canvas_of, delete, focused, open_window, press
 from ui.composition import House
+from ui.desktop.overlay import Overlay, Texts
 from ui.desktop.resume import last_place
 from ui.desktop.states import Chooser
 from ui.desktop.window import PLACE_FILE, MainWindow
@@ -144,6 +145,34 @@ def test_space_hides_the_marks_while_it_is_held(window: MainWindow) -> None:
     assert overlay.shown_marks == shown
 
 
+def test_space_bares_the_vertebras_own_picture_too(window: MainWindow) -> None:
+    press(window, *[K.Key_0] * len(LEVELS), K.Key_M)
+    assert window.panel.shows_points
+    QTest.keyPress(canvas_of(window), K.Key_Space)
+    assert not window.panel.shows_points
+    QTest.keyRelease(canvas_of(window), K.Key_Space)
+    assert window.panel.shows_points
+
+
+def test_the_picture_stays_where_it_is_when_the_model_speaks_and_falls_silent(window: MainWindow) -> None:
+    press(window, *[K.Key_0] * len(LEVELS))
+    placed = canvas_of(window).geometry(), canvas_of(window).view()
+    for _ in range(2):
+        press(window, K.Key_M)
+        QApplication.processEvents()
+        assert (canvas_of(window).geometry(), canvas_of(window).view()) == placed
+
+
+@pytest.mark.parametrize("wide", [300, 528, 1200])
+def test_the_letters_stand_clear_of_the_corners(wide: int, qapp: QApplication) -> None:
+    below = QWidget()
+    sheet = Overlay(below)
+    sheet.resize(wide, 600)
+    sheet.set_texts(Texts(window="Soft tissue W400 L40", scale="50 mm", scale_px=91.0))
+    corner = sheet.fontMetrics().horizontalAdvance("Soft tissue W400 L40")
+    assert sheet.letters_left >= max(wide // 4, corner)
+
+
 def test_read_mode_shows_no_heights_no_model_and_no_outline_until_the_last_level_is_graded(
     window: MainWindow,
 ) -> None:
@@ -186,6 +215,15 @@ def test_the_chooser_takes_one_digit_then_digits_grade_again(window: MainWindow)
     press(window, K.Key_1, K.Key_1)
     assert grades(window)[:2] == ["-", "1"]
     assert window.rail.lines[0].sign == "X"
+
+
+def test_a_note_can_be_typed_while_the_chooser_is_open(window: MainWindow) -> None:
+    press(window, K.Key_X, K.Key_N)
+    assert window.room.chooser is None
+    QTest.keyClicks(focused(window), "cement")
+    press(window, K.Key_Return)
+    reading = window.room.reading()
+    assert reading is not None and (reading.note, level(window.room)) == ("cement", "T9")
 
 
 def test_the_chooser_closes_by_itself(window: MainWindow, wait: Wait) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from ui import words
 from ui.desktop import correcting, grading
 from ui.desktop.room import ReadingRoom
+from ui.desktop.states import Change
 from ui.desktop.windows import BONE, BONE_WIDE, SOFT_TISSUE
 from vfscreen.findings import Mode
 from vfscreen.genant import ReadGrade, Shape
@@ -259,6 +260,7 @@ def perform(act: Act, desk: Desk) -> bool:
     """Does an act if its condition holds. Whatever else was open (a question, a chooser) is closed by it."""
     if act.id not in _KEEP_CHOOSER and desk.room.chooser is not None:
         desk.room.chooser = None  # "reason not said" is stored already
+        desk.room.tell(Change.BODY)
     if act.id != "finish":
         desk.room.asked = ""
     if not act.can(desk):

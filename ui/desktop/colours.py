@@ -53,7 +53,7 @@ QTableView {{ border: 0; outline: 0; gridline-color: transparent; selection-back
   selection-color: {BRIGHT}; alternate-background-color: #1E1E1E; }}
 QTableView::item {{ padding: 2px 4px; border: 0; }}
 QHeaderView::section {{ background: {GROUND}; color: {QUIET}; border: 0; border-bottom: 1px solid {LINE};
-  padding: 4px; font-size: {TEXT_PX}px; }}
+  padding: 4px 4px 4px 7px; font-size: {TEXT_PX}px; }}
 QScrollBar:vertical {{ background: {GROUND}; width: 10px; margin: 0; }}
 QScrollBar::handle:vertical {{ background: #444444; min-height: 28px; border-radius: 4px; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}

@@ -20,6 +20,8 @@ _LABEL_GAP = 26
 _SPACE = 4
 _OPACITY = 0.6
 _BACKDROP = QColor(0, 0, 0, 120)
+_LETTER_GAP = 14
+_BROKEN = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,13 @@ class Overlay(QWidget):
         mark = drawn.mark
         colour = QColor(BRIGHT if mark.here else MARK)
         x, y = drawn.centre
-        painter.setOpacity(1.0 if mark.here else _OPACITY)
         painter.setPen(QPen(colour, 1.0))
+        painter.setOpacity(_OPACITY)  # the endplate is to be seen through its outline
+        if drawn.outline and not (mark.here and self._handles):  # points in hand say it better
+            painter.drawPolygon([QPointF(*corner) for corner in drawn.outline])
+        painter.setOpacity(1.0 if mark.here else _OPACITY)
         painter.drawLine(QPointF(x - _CROSS, y), QPointF(x + _CROSS, y))
         painter.drawLine(QPointF(x, y - _CROSS), QPointF(x, y + _CROSS))
-        if drawn.outline:
-            painter.drawPolygon([QPointF(*corner) for corner in drawn.outline])
         self._paint_label(painter, drawn, colour)
 
     def _paint_label(self, painter: QPainter, drawn: _Drawn, colour: QColor) -> None:
@@ -179,8 +182,7 @@ class Overlay(QWidget):
         texts, wide, high = self._texts, self.width(), self.height()
         painter.setPen(QColor(TEXT))
         painter.drawText(QPointF(_MARGIN, _MARGIN + TEXT_PX), texts.window)
-        for place, line in enumerate(texts.notice.splitlines()):
-            painter.drawText(QPointF(_MARGIN, _MARGIN + (2.6 + 1.4 * place) * TEXT_PX), line)
+        self._paint_notice(painter)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
         painter.drawText(QRect(0, 0, wide - _MARGIN, high - _MARGIN), int(right), self._place)
         if texts.scale_px > 0:
@@ -190,11 +192,9 @@ class Overlay(QWidget):
             for x in (_MARGIN, _MARGIN + texts.scale_px):
                 painter.drawLine(QPointF(x, base - 4), QPointF(x, base + 4))
             painter.drawText(QPointF(_MARGIN + texts.scale_px + 8, base + 4), texts.scale)
-        painter.setFont(self._letters_font)
         sheet = QRect(_MARGIN, 6, wide - 2 * _MARGIN, high - 12)
-        ahead = QRect(
-            wide // 4, 6, wide // 2, high - 12
-        )  # in front of the spine, whose marks reach both ends
+        ahead = QRect(self.letters_left, 6, wide // 2, high - 12)
+        painter.setFont(self._letters_font)
         sides = (
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
             Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft,
@@ -204,6 +204,22 @@ class Overlay(QWidget):
         for letter, side, room in zip(texts.letters, sides, (sheet, ahead, sheet, ahead), strict=True):
             painter.drawText(room, int(side), letter)
         painter.setFont(self._font)
+
+    @property
+    def letters_left(self) -> int:
+        """Where H and F begin: in front of the spine, whose marks reach both ends, clear of the corners' texts."""
+        texts = self._texts
+        corner = max(self._width(texts.window), round(texts.scale_px) + 8 + self._width(texts.scale))
+        return max(self.width() // 4, _MARGIN + corner + _LETTER_GAP)
+
+    def _paint_notice(self, painter: QPainter) -> None:
+        """Writes the notice line by line, broken where the picture ends, on a ground that keeps it readable on bone."""
+        top, wide = _MARGIN + 1.8 * TEXT_PX, self.width() - 2.0 * _MARGIN
+        for line in self._texts.notice.splitlines():
+            box = painter.boundingRect(QRectF(_MARGIN, top, wide, self.height()), int(_BROKEN), line)
+            painter.fillRect(box.adjusted(-3, 0, 3, 0), _BACKDROP)
+            painter.drawText(box, int(_BROKEN), line)
+            top += box.height() + 2
 
 
 def _label(mark: Mark) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
@@ -72,7 +74,9 @@ _MOUSE = (
     ("Click after I or H", "place a vertebra, a point"),
     ("Drag a point", "move it (H shows them)"),
 )
-_COLUMNS = (("Grade", "Study"), ("Correct", "Go"), ("View", "Model", "Help"))
+_COLUMNS = (("Grade", "Study"), ("Correct", "Go", "Model", "Help"), ("View",))
+_KEYS_PX = (150, 176, 118)
+"""How wide the keys of each column are, so that all words of a column begin at one line."""
 
 
 class KeySheet(Page):
@@ -82,22 +86,17 @@ class KeySheet(Page):
         super().__init__("Keys and grades")
         row = QHBoxLayout()
         row.setSpacing(36)
-        for menus in _COLUMNS:
+        genant = [(sign, f"{meaning}: {loss}") for sign, loss, meaning in words.GENANT]
+        beside = {"View": (("Mouse", _MOUSE), ("Genant's grades: loss of any height", genant))}
+        for menus, keys_px in zip(_COLUMNS, _KEYS_PX, strict=True):
             column = QVBoxLayout()
-            column.setSpacing(4)
+            column.setSpacing(3)
             for menu in menus:
-                column.addWidget(_quiet(menu))
-                acts = [("  or  ".join(act.keys), act.words) for act in ACTS if act.menu == menu and act.keys]
-                column.addLayout(_pairs(acts))
-                column.addSpacing(10)
-            if menus == _COLUMNS[1]:
-                column.addWidget(_quiet("Mouse"))
-                column.addLayout(_pairs(_MOUSE))
-            if menus == _COLUMNS[2]:
-                column.addWidget(_quiet("Genant's grades: loss of any height"))
-                column.addLayout(
-                    _pairs([(sign, f"{meaning}: {loss}") for sign, loss, meaning in words.GENANT])
-                )
+                acts = [(" or ".join(act.keys), act.words) for act in ACTS if act.menu == menu and act.keys]
+                for title, pairs in ((menu, acts), *beside.get(menu, ())):
+                    column.addWidget(_quiet(title))
+                    column.addLayout(_pairs(pairs, keys_px))
+                    column.addSpacing(8)
             column.addStretch(1)
             row.addLayout(column)
         row.addStretch(1)
@@ -118,11 +117,11 @@ def _quiet(text: str) -> QLabel:
     return label
 
 
-def _pairs(pairs: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> QGridLayout:
+def _pairs(pairs: Sequence[tuple[str, str]], keys_px: int) -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(14)
-    grid.setVerticalSpacing(3)
-    grid.setColumnMinimumWidth(0, 118)
+    grid.setVerticalSpacing(2)
+    grid.setColumnMinimumWidth(0, keys_px)
     grid.setColumnStretch(1, 1)
     for row, (key, meaning) in enumerate(pairs):
         grid.addWidget(QLabel(key), row, 0)

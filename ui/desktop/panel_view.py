@@ -30,8 +30,9 @@ from ui.desktop.states import Chooser
 from ui.desktop.windows import Window
 from vfscreen.genant import ReadGrade, Shape
 
-WIDE_PX, NARROW_PX = 320, 284
-HIGH_CROP_PX, LOW_CROP_PX = 280, 160
+WIDE_PX, NARROW_PX = 384, 284
+HIGH_CROP_PX, LOW_CROP_PX = 330, 176
+LOOSE_PX, TIGHT_PX = 8, 6
 _GRADES = (
     ("grade-0", ReadGrade.NORMAL),
     ("grade-half", ReadGrade.BORDERLINE),
@@ -82,7 +83,7 @@ class PanelView(QWidget):
         inner = QWidget()
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(12, 8, 12, 8)
-        self._column.setSpacing(8)
+        self._column.setSpacing(LOOSE_PX)
         self._build_head()
         self._build_grades()
         self._build_chooser()
@@ -98,12 +99,13 @@ class PanelView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.set_narrow(narrow=False)
+        self.make_room(narrow=False, low=False)
 
-    def set_narrow(self, *, narrow: bool) -> None:
+    def make_room(self, *, narrow: bool, low: bool) -> None:
         """Takes less room on small screens."""
         self.setFixedWidth(NARROW_PX if narrow else WIDE_PX)
-        self._crop.setMaximumHeight(LOW_CROP_PX if narrow else HIGH_CROP_PX)
+        self._crop.setMaximumHeight(LOW_CROP_PX if low else HIGH_CROP_PX)
+        self._column.setSpacing(TIGHT_PX if low else LOOSE_PX)
 
     # -- building
 
@@ -127,7 +129,7 @@ class PanelView(QWidget):
         for act_id, value in _GRADES:
             row.addWidget(self._button(act_id, GradeButton(value), checkable=True))
         self._column.addLayout(row)
-        self._row_of([("cannot-grade", "X cannot grade"), ("deformity", "D other deformity")])
+        self._row_of(self._column, [("cannot-grade", "X cannot grade"), ("deformity", "D other deformity")])
 
     def _build_chooser(self) -> None:
         self._chooser = QWidget()
@@ -140,16 +142,21 @@ class PanelView(QWidget):
         self._reason = self._text("quiet")
 
     def _build_details(self) -> None:
+        self._details = QWidget()
+        column = QVBoxLayout(self._details)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(TIGHT_PX)
         shapes = [
             (act_id, f"{self._acts[act_id].shown_key} {words.SHAPES[shape]}") for act_id, shape in _SHAPES
         ]
-        self._row_of(shapes)
-        self._row_of([("sure", "Y not sure"), ("flag", "F look again")])
+        self._row_of(column, shapes)
+        self._row_of(column, [("sure", "Y not sure"), ("flag", "F look again")])
         self._note = TextField()
         self._note.setPlaceholderText("N  note")
         self._note.done.connect(self._note_done)
         self._note.left.connect(self._note_left)
-        self._column.addWidget(self._note)
+        column.addWidget(self._note)
+        self._column.addWidget(self._details)
         self._stored = self._text("stored")
 
     def _build_opinion(self) -> None:
@@ -165,7 +172,7 @@ class PanelView(QWidget):
         self._column.addLayout(row)
         self._model = self._text("ready")
 
-    def _row_of(self, buttons: Sequence[tuple[str, str]]) -> None:
+    def _row_of(self, column: QVBoxLayout, buttons: Sequence[tuple[str, str]]) -> None:
         """Adds a row of buttons (act, words) that share the width, whatever it is."""
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -174,7 +181,7 @@ class PanelView(QWidget):
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             button.setStyleSheet("padding: 4px 1px;")
             row.addWidget(button, len(text) + 4)
-        self._column.addLayout(row)
+        column.addLayout(row)
 
     def _text(self, role: str) -> QLabel:
         label = QLabel()
@@ -259,6 +266,10 @@ class PanelView(QWidget):
         """Shows the body's own picture."""
         self._crop.show_crop(crop, window, points)
 
+    def hide_marks(self, hidden: bool) -> None:
+        """Hides the points on the body's own picture, or shows them again."""
+        self._crop.hide_points(hidden)
+
     def edit_note(self) -> None:
         """Puts the cursor into the note."""
         self._note.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -275,6 +286,7 @@ class PanelView(QWidget):
         label.setVisible(bool(text))
 
     def _show_chooser(self, chooser: Chooser | None) -> None:
+        """Opens the short list in the place of shape and note, which are asked for again when it has closed."""
         while (item := self._lines.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.deleteLater()
@@ -285,6 +297,7 @@ class PanelView(QWidget):
             button.clicked.connect(lambda _checked, chosen=place: self.number.emit(chosen))
             self._lines.addWidget(button)
         self._chooser.setVisible(chooser is not None)
+        self._details.setVisible(chooser is None)
 
     def _note_done(self, text: str) -> None:
         self.left.emit()

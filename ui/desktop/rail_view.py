@@ -10,9 +10,10 @@ from ui.desktop.colours import BRIGHT, GRADES, GROUND, HERE, LINE, QUIET, TEXT
 from ui.desktop.rail import RailLine
 from vfscreen.genant import ReadGrade
 
-NARROW_PX, WIDE_PX = 112, 152
+WIDTH_PX = 150
+"""The model's column has its room from the start, so that the picture does not move when it speaks."""
 _LINE_PX, _LEAST_LINE_PX, _TITLE_PX = 34, 22, 26
-_BADGE_X, _EXTRA_X, _MODEL_X = 50, 78, 108
+_BADGE_X, _EXTRA_X, _MODEL_X = 50, 78, 106
 
 
 class RailView(QWidget):
@@ -22,7 +23,7 @@ class RailView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFixedWidth(NARROW_PX)
+        self.setFixedWidth(WIDTH_PX)
         self._lines: tuple[RailLine, ...] = ()
 
     @property
@@ -34,12 +35,11 @@ class RailView(QWidget):
         """Shows these levels."""
         if lines != self._lines:
             self._lines = lines
-            self.setFixedWidth(WIDE_PX if any(line.model for line in lines) else NARROW_PX)
             self.update()
 
     def minimumSizeHint(self) -> QSize:
         """Leaves room for all levels at their smallest."""
-        return QSize(NARROW_PX, _TITLE_PX + _LEAST_LINE_PX * 18)
+        return QSize(WIDTH_PX, _TITLE_PX + _LEAST_LINE_PX * 18)
 
     def _line_height(self) -> float:
         if not self._lines:
@@ -74,7 +74,8 @@ class RailView(QWidget):
         painter.drawLine(0, 0, 0, self.height())
         painter.setPen(QColor(QUIET))
         shown = any(line.model for line in self._lines)
-        painter.drawText(QRectF(14, 0, 40, _TITLE_PX), int(_MIDDLE), "Levels" if not shown else "")
+        if not shown:
+            painter.drawText(QRectF(14, 0, 60, _TITLE_PX), int(_MIDDLE), "Levels")
         if shown:
             painter.drawText(QRectF(_BADGE_X - 1, 0, 40, _TITLE_PX), int(_MIDDLE), "you")
             painter.drawText(QRectF(_MODEL_X - 2, 0, 44, _TITLE_PX), int(_MIDDLE), "model")

@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 
-from ui.desktop.colours import AGAINST, FOR, IMAGE, MARK, TEXT
+from ui.desktop.body_picture import BodyPicture, grey_image, paint_points, paint_scale
+from ui.desktop.colours import AGAINST, FOR
 from ui.desktop.crop import windowed
 from ui.desktop.windows import BONE, Window
 from vfscreen.explanations import Sheet
 from vfscreen.genant import SixPoints
 
-_RULER_MM = 10.0
 _FULL_COLOUR = 1.0
 """Log-odds at which the colour is full. It is the same on every picture, so that a weak map looks weak."""
 
 _OUTLINED = 0.3
 _FINER = 4
 _STRONGEST = 0.6
-_USUAL_PX = 300
+_USUAL_PX, _LARGEST_PX = 300, 360
 
 
-class SheetView(QWidget):
+class SheetView(BodyPicture):
     """Shows a sheet through a window; black where there is none."""
 
     def __init__(self) -> None:
-        super().__init__()
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
-        self.setMaximumWidth(360)
+        super().__init__(_USUAL_PX)
+        self.setMaximumWidth(_LARGEST_PX)
         self._sheet: Sheet | None = None
         self._points: SixPoints | None = None
         self._kept: list[NDArray[np.uint8]] = []  # QImage looks into the arrays, it does not copy them
         self._image: QImage | None = None
         self._over: QImage | None = None
-
-    def sizeHint(self) -> QSize:
-        """As large as three fit beside the worklist."""
-        return QSize(_USUAL_PX, self.heightForWidth(_USUAL_PX))
-
-    def hasHeightForWidth(self) -> bool:
-        """The height follows the width."""
-        return True
 
     def heightForWidth(self, width: int) -> int:
         """Keeps millimetres square."""
@@ -75,8 +63,7 @@ class SheetView(QWidget):
         if sheet is not None:
             grey = np.ascontiguousarray(windowed(sheet.values.astype(np.float32), window.width, window.level))
             self._kept.append(grey)
-            rows, columns = grey.shape
-            self._image = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+            self._image = grey_image(grey)
         if sheet is not None and overlay is not None:
             colours = coloured(overlay.values)
             self._kept.append(colours)
@@ -87,42 +74,24 @@ class SheetView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paints picture, map, points and scale."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.fillRect(self.rect(), QColor(IMAGE))
-        sheet = self._sheet
-        if sheet is not None and self._image is not None:
-            rows, columns = sheet.values.shape
-            px = min(self.width() / columns, self.height() / rows)
-            field = QRectF((self.width() - columns * px) / 2, 0, columns * px, rows * px)
-            painter.drawImage(field, self._image)
-            if self._over is not None:
-                painter.drawImage(field, self._over)
-            if self._points is not None:
-                _paint_points(painter, sheet.places_of(self._points.array()), field.left(), px)
-            _paint_scale(painter, field, px / sheet.step_mm)
-        painter.end()
+        with self.on_black() as painter:
+            if self._sheet is not None and self._image is not None:
+                self._paint_sheet(painter, self._sheet, self._image)
 
-
-def _paint_points(painter: QPainter, places: NDArray[np.float64], left: float, px: float) -> None:
-    painter.setPen(QPen(QColor(MARK), 1.2))
-    placed = [QPointF(left + (column + 0.5) * px, (row + 0.5) * px) for row, column in places]
-    for point in placed:
-        painter.drawLine(point - QPointF(4, 0), point + QPointF(4, 0))
-        painter.drawLine(point - QPointF(0, 4), point + QPointF(0, 4))
-    painter.setOpacity(0.6)
-    for upper, lower in zip(placed[:3], placed[3:], strict=True):
-        painter.drawLine(upper, lower)
-    painter.setOpacity(1.0)
-
-
-def _paint_scale(painter: QPainter, field: QRectF, px_per_mm: float) -> None:
-    painter.setPen(QPen(QColor(TEXT), 1))
-    base, start = field.bottom() - 9.0, field.left() + 8
-    painter.drawLine(QPointF(start, base), QPointF(start + _RULER_MM * px_per_mm, base))
-    painter.drawText(QPointF(start + 6 + _RULER_MM * px_per_mm, base + 4), f"{_RULER_MM:g} mm")
-    painter.drawText(QRectF(start, field.top(), 20, field.height()), int(Qt.AlignmentFlag.AlignVCenter), "A")
+    def _paint_sheet(self, painter: QPainter, sheet: Sheet, image: QImage) -> None:
+        rows, columns = sheet.values.shape
+        px = min(self.width() / columns, self.height() / rows)
+        field = QRectF((self.width() - columns * px) / 2, 0, columns * px, rows * px)
+        painter.drawImage(field, image)
+        if self._over is not None:
+            painter.drawImage(field, self._over)
+        if self._points is not None:
+            places = sheet.places_of(self._points.array())
+            paint_points(
+                painter,
+                [QPointF(field.left() + (column + 0.5) * px, (row + 0.5) * px) for row, column in places],
+            )
+        paint_scale(painter, field, px / sheet.step_mm)
 
 
 def coloured(changes: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -40,7 +40,7 @@ from vfscreen.model_shelf import id_in_use
 from vfscreen.settings import Settings, load_settings, save_settings
 from vfscreen.volume import Volume
 
-NARROW_PX = 1500
+NARROW_PX, LOW_PX = 1500, 900
 LEAST_PX = (1280, 720)
 CHOOSER_MS = 3000
 PLACE_MS = 1500
@@ -170,8 +170,8 @@ class MainWindow(Frame):
         """Does what a key stands for. Only steps repeat while a key is held."""
         act = self._keys.get(name)
         if not pressed:
-            if name == "Space" and not repeated and self.picture.canvas is not None:
-                self.picture.canvas.hide_marks(False)
+            if name == "Space" and not repeated:
+                self._hide_marks(False)
         elif act is not None and (not repeated or act.menu == "Go"):
             self.do(act)
 
@@ -228,8 +228,12 @@ class MainWindow(Frame):
 
     def hide_marks(self) -> None:
         """Hides the marks until the key is let go."""
+        self._hide_marks(True)
+
+    def _hide_marks(self, hidden: bool) -> None:
+        self.panel.hide_marks(hidden)
         if self.picture.canvas is not None:
-            self.picture.canvas.hide_marks(True)
+            self.picture.canvas.hide_marks(hidden)
 
     def fold_worklist(self) -> None:
         """Folds the worklist away, or shows it again."""
@@ -388,7 +392,7 @@ class MainWindow(Frame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Takes less room for the panel on small screens, and says when a window is too small to read in."""
         super().resizeEvent(event)
-        self.panel.set_narrow(narrow=self.width() < NARROW_PX)
+        self.panel.make_room(narrow=self.width() < NARROW_PX, low=self.height() < LOW_PX)
         if self.width() < LEAST_PX[0] or self.height() < LEAST_PX[1]:
             self.room.say(words.SMALL_WINDOW)
 
