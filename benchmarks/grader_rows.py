@@ -59,6 +59,7 @@ PARTS = (
     Part("CT alone, cross-entropy", {**ALONE, "sees_outlines": False}, CE_ALONE),
     Part("CT and outline, cross-entropy", ALONE, CE_ALONE),
     Part("CT and outline, SupCon and a probe", {**ALONE, "probe": True}, JOINT),
+    Part("the same, at a third of the rate", {**ALONE, "probe": True}, {**JOINT, "learning_rate": 3e-4}),
     Part("CT and outline, SupCon and cross-entropy", ALONE, JOINT),
     Part("+ ordinal", {"sees_losses": False}, {**JOINT, "reach_grades": 0.5}),
     Part("+ heights and slips", {"sees_losses": False}, {"supcon_weight": 1.0}, hears_network_losses=True),
