@@ -25,15 +25,30 @@ def back_up(source: sqlite3.Connection, file: Path, target: Path, now: datetime)
     """Writes a checked copy and returns its path; into a folder (a name without ending), named after the moment.
 
     Raises:
-        KnownError: the target is the store itself, or cannot be written; the copy is not sound.
+        KnownError: the target is a store, or a file that is no backup, or cannot be written; the copy is not sound.
     """
     if target.is_dir() or not target.suffix:
         target = target / f"vfscreen-{now.astimezone(UTC).strftime(_STAMP)}.sqlite"
-    if target.exists() and target.samefile(file):
-        raise KnownError("A backup cannot take the store's own place", str(target), "Choose another file.")
+    if target.exists():
+        _check_may_replace(target, file)
     _make(target.parent)
     copy_database(source, target)
     return target
+
+
+def _check_may_replace(target: Path, file: Path) -> None:
+    """Lets an older backup be replaced, and nothing else that somebody keeps."""
+    if target.samefile(file) or target.name == FILE_NAME:
+        raise KnownError("A backup cannot take a store's own place", str(target), "Choose another file.")
+    try:
+        with closing(_opened(target)) as older:
+            _check_is_backup(older, target)
+    except StoreDamaged as error:
+        raise KnownError(
+            "Another file is there, which is no backup",
+            str(target),
+            "Choose another name; it was left alone.",
+        ) from error
 
 
 def back_up_dated(
@@ -120,7 +135,8 @@ def restore(source: Path, folder: Path, now: datetime) -> Path | None:
         raise KnownError("A store cannot be restored from itself", str(source), "Choose a backup.")
     incoming = folder / f".{FILE_NAME}.restored"
     try:
-        with closing(_open_sound(source)) as backup:
+        with closing(_opened(source)) as backup:
+            _check_sound(backup, source)
             copy_database(backup, incoming)  # before the old one goes: the disk may be full
         aside = _set_aside(file, now)
         incoming.rename(file)
@@ -129,19 +145,27 @@ def restore(source: Path, folder: Path, now: datetime) -> Path | None:
     return aside
 
 
-def _open_sound(source: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+def _opened(source: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _check_sound(backup: sqlite3.Connection, source: Path) -> None:
+    _check_is_backup(backup, source)
+    with faults_named(source):
+        answer = soundness(backup)
+    if answer:
+        raise StoreDamaged(f"The backup is damaged ({answer})", str(source), "Choose an older backup.")
+
+
+def _check_is_backup(backup: sqlite3.Connection, source: Path) -> None:
+    """Refuses other programs' files, and what is no database at all, in words that speak of a backup."""
     try:
         with faults_named(source):
-            if identity(connection, source) == 0:
-                raise StoreDamaged("This is no backup of a store", str(source), "Choose another one.")
-            answer = soundness(connection)
-        if answer:
-            raise StoreDamaged(f"The backup is damaged ({answer})", str(source), "Choose an older backup.")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+            number = identity(backup, source)
+    except StoreDamaged:
+        number = 0
+    if number == 0:
+        raise StoreDamaged("This is no backup of a store", str(source), "Choose another one.")
 
 
 def _set_aside(file: Path, now: datetime) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ def known_error(error: sqlite3.Error, file: Path) -> KnownError | None:
             where,
             "Restore the last backup with `vfscreen restore`; the damaged file is kept beside it.",
         )
-    if code in _READ_ONLY:
+    if code in _READ_ONLY or (code in _UNREACHABLE and _is_write_protected(file)):
         return StoreReadOnly(
             "The label file may not be written", where, "Ask for write permission to the file and its folder."
         )
@@ -56,6 +57,11 @@ def known_error(error: sqlite3.Error, file: Path) -> KnownError | None:
             "The label file cannot be reached", where, "See whether its disk or network drive is connected."
         )
     return None
+
+
+def _is_write_protected(file: Path) -> bool:
+    """Says whether a file is there, in a folder that takes no log beside it: not even readers can open it then."""
+    return file.exists() and not os.access(file.parent, os.W_OK)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -81,7 +82,14 @@ def _check_not_emptied(file: Path) -> None:
 
     Raises:
         StoreDamaged: the file lost its content, or its log is there without it.
+        StoreReadOnly: the folder may not be entered.
     """
+    if not os.access(file.parent, os.X_OK):
+        raise StoreReadOnly(
+            "The data folder may not be entered",
+            str(file.parent),
+            "Ask for the right to it, or choose another.",
+        )
     while file.exists() and file.stat().st_size == 0 and _is_new(file):
         time.sleep(0.05)  # another process is making it
     log = file.with_name(f"{file.name}-wal")

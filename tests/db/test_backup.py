@@ -48,11 +48,12 @@ def test_into_a_folder_a_backup_gets_the_name_of_the_moment(store: Store, tmp_pa
 
 
 def test_a_backup_replaces_an_older_one_of_the_same_name(store: Store, tmp_path: Path) -> None:
-    target = tmp_path / "copy" / FILE_NAME
+    target = tmp_path / "copy.sqlite"
     store.backup(target)
     grade_one(store)
     store.backup(target)
-    assert readings_in(target.parent) == 1
+    restore(target, tmp_path / "restored", NOW)
+    assert readings_in(tmp_path / "restored") == 1
 
 
 def test_a_backup_is_taken_while_another_connection_writes(store: Store, tmp_path: Path) -> None:
@@ -68,6 +69,19 @@ def test_a_backup_is_taken_while_another_connection_writes(store: Store, tmp_pat
 def test_a_backup_never_takes_the_stores_own_place(store: Store) -> None:
     with pytest.raises(KnownError, match="own place"):
         store.backup(store.file)
+
+
+def test_a_backup_takes_the_place_of_nothing_but_a_backup(store: Store, tmp_path: Path) -> None:
+    table = tmp_path / "readings.csv"
+    table.write_text("patient,grade")
+    with pytest.raises(KnownError, match="no backup"):
+        store.backup(table)
+    assert table.read_text() == "patient,grade"
+    with open_store(tmp_path / "another") as another:
+        grade_one(another)
+        with pytest.raises(KnownError, match="own place"):
+            store.backup(another.file)
+        assert len(another.all_readings()) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_named(store: Store, tmp_path: Path) -> None:
@@ -199,12 +213,12 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_changes(folder: Path, tm
     with pytest.raises(NoSuchThing):
         restore(bad, folder, NOW)
     bad.write_bytes(b"nonsense" * 1000)
-    with pytest.raises(StoreDamaged):
+    with pytest.raises(StoreDamaged, match="no backup of a store"):
         restore(bad, folder, NOW)
     bad.unlink()
     with closing(sqlite3.connect(bad)) as connection:
         connection.execute("CREATE TABLE theirs (a)")
-    with pytest.raises(StoreDamaged):
+    with pytest.raises(StoreDamaged, match="no backup of a store"):
         restore(bad, folder, NOW)
     with pytest.raises(KnownError, match="itself"):
         restore(folder / FILE_NAME, folder, NOW)

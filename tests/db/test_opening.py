@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -222,6 +223,31 @@ def test_a_write_protected_store_is_named(store: Store, opened: OpenFile) -> Non
         connection.exec_driver_sql("PRAGMA query_only = ON")
     with pytest.raises(StoreReadOnly, match="may not be written"):
         store.add_series(new_series("one"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no folder modes")
+@pytest.mark.parametrize("mode", [0o555, 0o444])
+def test_a_store_in_a_folder_that_takes_no_log_beside_it_or_nobody_in_is_named(
+    store: Store, mode: int
+) -> None:
+    """As on a medium that cannot be written. Root may write everywhere, so a child that is nobody opens it."""
+    store.close()
+    folder = Path(tempfile.mkdtemp())
+    (folder / FILE_NAME).write_bytes(store.file.read_bytes())
+    folder.chmod(mode)
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setuid(NOBODY)
+        try:
+            open_store(folder)
+        except StoreReadOnly:
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    folder.chmod(stat.S_IRWXU)
+    shutil.rmtree(folder)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no folder modes")
