@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,13 +14,6 @@ from typing import Any
 Json = dict[str, Any]
 _TAIL_LINES = 60
 _CLOSE_SECONDS = 5.0
-
-
-def own_command(verb: str) -> list[str]:
-    """Returns the command that starts this very program as one of its children, from source or from a bundle."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, verb]
-    return [sys.executable, "-P", "-m", "ui.cli", verb]
 
 
 class ChildProcess:

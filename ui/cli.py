@@ -28,6 +28,10 @@ def _run(arguments: list[str]) -> int:
         from models.train import main as train
 
         return train()
+    if arguments[:1] == ["mind"]:
+        from vfscreen.minder import main as mind
+
+        return mind()
     if not arguments:  # the icon's way: what the commands import would double the time to the worklist
         from ui.console import ended
         from ui.window_command import open_window

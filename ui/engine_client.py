@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ui.child_process import ChildProcess, Json, own_command
+from ui.child_process import ChildProcess, Json
 from vfscreen.errors import EngineDied, KnownError, NoSuchThing
 from vfscreen.explanations import Explanation, ExplanationShelf
 from vfscreen.findings import Screening, SeriesFacts, Suggestion, Vertebra
 from vfscreen.known_bodies import KnownBodies
 from vfscreen.masks import BodiesFrom
+from vfscreen.own_program import own_command
 from vfscreen.ports import Progress
 from vfscreen.reference_file import USUAL as USUAL_REFERENCE
 from vfscreen.reference_file import ReferenceChoice

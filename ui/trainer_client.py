@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 
-from ui.child_process import ChildProcess, Json, own_command
+from ui.child_process import ChildProcess, Json
 from ui.engine_client import Cancelled, EngineBug
 from vfscreen.errors import TrainerDied
+from vfscreen.own_program import own_command
 from vfscreen.training import Trained, TrainingOrder, TrainingProgress
 from vfscreen.wire import error_from_wire
 

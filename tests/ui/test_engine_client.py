@@ -17,10 +17,10 @@ import pytest
 
 from tests.demo_bodies import cut_round_bodies, demo_bodies, facts_of_file, write_nifti
 from tests.small_models import write_small_grader
-from ui.child_process import own_command
 from ui.engine_client import Cancelled, EngineBug, EngineClient, ModelChoice
 from vfscreen.errors import EngineDied, NoSuchThing, UnreadableFile, WeightsDamaged
 from vfscreen.explanations import ExplanationShelf
+from vfscreen.own_program import own_command
 from vfscreen.volume import Volume
 
 SECONDS = 60

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from jsonschema import Draft202012Validator
 
 from db.store import open_store
 from tests.made_spine import made_spine, save_mask
+from tests.total_segmentator_stand_in import COPY, HANG, StandIn
 from ui.mask_command import chosen_bodies
 from vfscreen.cases import GeometrySource
 from vfscreen.findings import Mode
 from vfscreen.masks import BodiesFrom, MaskKind
 
 ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 120
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -68,6 +74,67 @@ def test_without_totalsegmentator_asking_for_it_is_answered_in_words(
     done = run("screen", files[0], "--localiser", "totalsegmentator")
     assert done.returncode == 1
     assert "TotalSegmentator is not installed on this computer" in done.stderr
+
+
+def test_a_case_is_screened_with_what_totalsegmentator_makes(
+    run: Run, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = stand_in_for(monkeypatch, tmp_path)
+    stand_in.install(COPY)
+    done = run("screen", files[0], "--localiser", "totalsegmentator", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["models"]["localiser"].startswith("mask-structures-")
+    assert [body["level"] for body in said["vertebrae"]] == ["T12", "L1", "L2", "L3"]
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.parametrize("who", ["the command, by Ctrl+C", "the command", "the engine"])
+def test_when_we_are_ended_totalsegmentator_ends_and_no_ct_is_left(
+    who: str, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = stand_in_for(monkeypatch, tmp_path)
+    stand_in.install(HANG)
+    temporary = tmp_path / "temporary"
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ui.cli",
+        "screen",
+        str(files[0]),
+        "--localiser",
+        "totalsegmentator",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ours:
+        until(stand_in.heard.is_file)
+        heard = json.loads(stand_in.heard.read_text(encoding="utf-8"))
+        assert list(temporary.rglob("ct.nii.gz")) and Path(heard["temporary"]).is_relative_to(temporary)
+        if who == "the engine":
+            engine = next(one for one in psutil.Process(ours.pid).children() if "engine" in one.cmdline())
+            engine.kill()
+        else:
+            ours.send_signal(signal.SIGKILL if who == "the command" else signal.SIGINT)
+        ours.communicate(timeout=SECONDS)
+    until(lambda: list(temporary.iterdir()) == [])
+    until(lambda: not psutil.pid_exists(heard["pid"]))
+
+
+def stand_in_for(monkeypatch: pytest.MonkeyPatch, folder: Path) -> StandIn:
+    """Puts the stand-in where it is found, and temporary files where they are seen."""
+    (folder / "temporary").mkdir()
+    stand_in = StandIn(folder, made_spine().mask)
+    for name, value in {**stand_in.environment, "TMPDIR": str(folder / "temporary")}.items():
+        monkeypatch.setenv(name, value)
+    return stand_in
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for something that has to come."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
 
 
 def test_options_that_contradict_each_other_are_wrong_usage(run: Run) -> None:

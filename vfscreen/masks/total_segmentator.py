@@ -1,7 +1,8 @@
 """TotalSegmentator as it is installed on the user's machine: run as a program of its own, never imported.
 
 Nothing leaves the computer: its usage statistics are off in the settings that it is given, and it is started with a
-proxy that nobody answers, in case a version reads other settings. Its weights must be there already.
+proxy that nobody answers, in case a version reads other settings. Its weights must be there already. It is minded
+(`vfscreen.minded`): neither it nor the CT that is written for it outlives us.
 """
 
 from __future__ import annotations
@@ -9,9 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from vfscreen.anatomy import USUAL
-from vfscreen.errors import KnownError, NoSuchThing
+from vfscreen.errors import NoSuchThing
 from vfscreen.intake.nifti import write_nifti
+from vfscreen.minded import minded
 from vfscreen.ports import Progress
 from vfscreen.volume import Volume
 
 PROGRAM = "TotalSegmentator"
-POLL_SECONDS = 0.5
-SHOWN_CHARACTERS = 300
 _NOBODY = "http://127.0.0.1:9"
 """Port 9 is that of `discard` (RFC 863), which nobody serves."""
 
@@ -74,17 +72,16 @@ def segmented(ct: Volume, where: str, progress: Progress) -> Iterator[Path]:
             str(weights),
             "fetch them once where there is a network: totalseg_download_weights -t total",
         )
-    with tempfile.TemporaryDirectory(prefix="vfscreen-") as name:
-        folder = Path(name)
-        source = write_nifti(ct, folder / "ct.nii.gz")
-        target = folder / "structures"
+    with minded(PROGRAM) as room:
+        source = write_nifti(ct, room.folder / "ct.nii.gz")
+        target = room.folder / "structures"
         structures = [f"vertebrae_{level}" for level in USUAL]
         command = [
             str(installed.program), "-i", str(source), "-o", str(target),
             "--roi_subset", *structures, "--nr_thr_resamp", "1", "--nr_thr_saving", "1",
         ]  # fmt: skip
-        environment = {**os.environ, **_quiet_settings(folder / "settings", weights)}
-        _run(command, environment, folder / "said.txt", where, progress)
+        environment = {**os.environ, **_quiet_settings(room.folder / "settings", weights)}
+        room.run(command, environment, where, lambda: progress("TotalSegmentator is segmenting", 0.1))
         yield target
 
 
@@ -115,39 +112,3 @@ def _quiet_settings(folder: Path, weights: Path) -> dict[str, str]:
         "NO_PROXY": "",
         "no_proxy": "",
     }
-
-
-def _run(
-    command: list[str], environment: Mapping[str, str], said: Path, where: str, progress: Progress
-) -> None:
-    with said.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        try:
-            while _still_running(process):
-                progress("TotalSegmentator is segmenting", 0.1)
-        finally:
-            process.kill()
-            process.wait()
-    if process.returncode != 0:
-        lines = said.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        raise KnownError(
-            f"TotalSegmentator failed with code {process.returncode} ({last.strip()[:SHOWN_CHARACTERS]})",
-            where,
-            "try it by itself on this CT, or screen without it",
-        )
-
-
-def _still_running(process: subprocess.Popen[bytes]) -> bool:
-    try:
-        process.wait(POLL_SECONDS)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
