@@ -10,11 +10,11 @@ from db.audit import record
 from db.codec import vertebra_of
 from db.geometry import append_version, body_row, insert_body
 from db.people import new_act
-from db.readings import read_by_others
+from db.readings import check_unread_by_others
 from db.schema import ActKind, GeometryRow
 from db.series import series_row
 from vfscreen.cases import BodyEdit, GeometrySource
-from vfscreen.errors import ReadByOthers, StaleCase
+from vfscreen.errors import StaleCase
 
 _BY = GeometrySource.READER
 
@@ -61,12 +61,7 @@ def _check_seen(session: Session, body_id: str, version: int) -> None:
 
 
 def _remove(session: Session, body_id: str, reader: int, act_id: int, who: str, now: datetime) -> None:
-    if read_by_others(session, body_id, reader):
-        raise ReadByOthers(
-            "Another reader graded this vertebra, so it is not taken away",
-            body_id,
-            "Say with X that it cannot be graded, or flag it.",
-        )
+    check_unread_by_others(session, body_id, reader)
     body = body_row(session, body_id)
     shown = vertebra_of(session.get_one(GeometryRow, (body.id, body.present_version)))
     append_version(session, body, shown, _BY, who, now, act_id=act_id, removed=True)

@@ -24,7 +24,7 @@ from db.schema import (
     StudyRow,
 )  # fmt: skip
 from db.shown import order_known, revealed
-from vfscreen.errors import NoSuchThing, StaleCase
+from vfscreen.errors import NoSuchThing, ReadByOthers, StaleCase
 from vfscreen.findings import Phase, Reading
 from vfscreen.reading import check_reading, is_withdrawn
 
@@ -54,9 +54,18 @@ def is_read(session: Session, body_id: str) -> bool:
     return bool(session.scalar(_standing(body_id)))
 
 
-def read_by_others(session: Session, body_id: str, reader: int) -> bool:
-    """Says whether a reading of a body stands that another reader gave."""
-    return bool(session.scalar(_standing(body_id).where(ReadingRow.reader_id != reader)))
+def check_unread_by_others(session: Session, body_id: str, reader: int) -> None:
+    """Refuses to take a body away of which a reading stands that another reader gave.
+
+    Raises:
+        ReadByOthers: there is one.
+    """
+    if session.scalar(_standing(body_id).where(ReadingRow.reader_id != reader)):
+        raise ReadByOthers(
+            "Another reader graded this vertebra, so it is not taken away",
+            body_id,
+            "Say with X that it cannot be graded, or flag it.",
+        )
 
 
 def _standing(body_id: str) -> Select[int]:

@@ -218,6 +218,7 @@ class Store:
 
         Raises:
             FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+            StaleCase: somebody changed a vertebra of it since.
         """
         with self._writing() as session:
             return undo.undo(session, reader, self._clock())
@@ -227,6 +228,8 @@ class Store:
 
         Raises:
             FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+            StaleCase: somebody changed a vertebra of it since.
+            ReadByOthers: it called a body none that another reader graded since.
         """
         with self._writing() as session:
             return undo.redo(session, reader, self._clock())

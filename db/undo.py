@@ -15,7 +15,7 @@ from db.audit import record
 from db.codec import ANSWER_COLUMNS
 from db.geometry import body_row
 from db.people import new_act, reader_id
-from db.readings import head, insert, is_read, present, read_by_others
+from db.readings import check_unread_by_others, head, insert, is_read, present
 from db.schema import ActKind, ActRow, GeometryRow, ReadingRow
 from db.shown import revealed
 from vfscreen.cases import GeometrySource, Undone
@@ -46,6 +46,7 @@ def redo(session: Session, reader: str, now: datetime) -> Undone | None:
     Raises:
         FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
         StaleCase: somebody changed a vertebra of it since; nothing is done then, so that no two have one name.
+        ReadByOthers: it called a body none that another reader graded since; nothing is done then either.
     """
     number = reader_id(session, reader)
     taking_back = aliased(ActRow)
@@ -76,6 +77,8 @@ def _move(session: Session, target: ActRow, reader: str, kind: ActKind, now: dat
     versions = session.scalars(select(GeometryRow).where(GeometryRow.act_id == target.id)).all()
     for version in versions:
         _check_unchanged_since(session, version, kind)
+        if version.removed and kind is ActKind.REDO:
+            check_unread_by_others(session, version.body_id, target.reader_id)
     act = new_act(session, reader, kind, now, target)
     rows = session.scalars(select(ReadingRow).where(ReadingRow.act_id == target.id).order_by(ReadingRow.id))
     read = [_move_reading(session, row, act, reader, now) for row in rows.all()]
@@ -148,12 +151,12 @@ _CHANGE_BY_HAND = "Look again, and change it by hand."
 
 
 def _move_geometry(session: Session, done: GeometryRow, act: ActRow, now: datetime) -> str:
-    """Shows the version before (undo) or after (redo) again; what another reader graded is not taken away again."""
+    """Shows the version before (undo) or after (redo) again."""
     body = body_row(session, done.body_id)
     if done.replaces is None:
         body.gone_at = None if act.kind is ActKind.REDO else now
     elif act.kind is ActKind.UNDO:
         body.present_version = done.replaces
-    elif not (done.removed and read_by_others(session, body.id, act.reader_id)):
+    else:
         body.present_version = done.version
     return body.id

@@ -123,6 +123,7 @@ class CaseStore(Protocol):
 
         Raises:
             FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+            StaleCase: somebody changed a vertebra of it since.
         """
 
     def redo(self, reader: str) -> Undone | None:
@@ -130,6 +131,8 @@ class CaseStore(Protocol):
 
         Raises:
             FirstReadLocked: it gave a first reading of a case whose opinion was shown since.
+            StaleCase: somebody changed a vertebra of it since.
+            ReadByOthers: it called a body none that another reader graded since.
         """
 
     def graded_since(self, reader: str, since: datetime) -> int:

@@ -29,7 +29,8 @@ from tests.db.made_cases import (
 )  # fmt: skip
 from vfscreen.anatomy import Level
 from vfscreen.cases import BodyEdit
-from vfscreen.errors import FirstReadLocked, StaleCase
+from vfscreen.correcting import removed
+from vfscreen.errors import FirstReadLocked, ReadByOthers, StaleCase
 from vfscreen.findings import Mode, Phase
 from vfscreen.genant import ReadGrade
 from vfscreen.reading import Answer, new_reading
@@ -245,6 +246,19 @@ def test_an_added_vertebra_that_another_reader_used_stays(store: Store, what: st
     with pytest.raises(StaleCase, match="graded since" if what == "read" else "changed since by M"):
         store.undo("K")
     assert store.case(series_id, "K").bodies[0].body_id == body_id
+
+
+def test_a_removal_is_not_done_again_once_another_reader_graded_the_body(store: Store) -> None:
+    """The body was passed over, and those below it were renamed all the same: two had one name."""
+    series_id = screened_case(store)
+    case = store.case(series_id, "K")
+    store.edit_bodies(series_id, removed(case, case.bodies[1].body_id), "K")
+    store.undo("K")
+    say(store, store.case(series_id, "M"), 1, ReadGrade.MILD, reader="M")
+    with pytest.raises(ReadByOthers, match="Another reader graded"):
+        store.redo("K")
+    levels = [body.vertebra.level for body in store.case(series_id, "K").bodies]
+    assert levels == [body.vertebra.level for body in case.bodies]
 
 
 def test_points_that_a_program_filled_in_stand_in_no_undos_way(store: Store) -> None:
