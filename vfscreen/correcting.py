@@ -198,6 +198,18 @@ def to_grade_again(case: Case, grader: str | None) -> tuple[Body, ...]:
     )
 
 
+def looked_at(case: Case) -> dict[str, tuple[bytes, ...]]:
+    """Returns by measured body the points that a grader looks at for it: its own, and of those measured next to it."""
+    measured_bodies = [body for body in case.bodies if body.vertebra.points is not None]
+    points = [
+        body.vertebra.points.array().tobytes() for body in measured_bodies if body.vertebra.points is not None
+    ]
+    return {
+        body.body_id: tuple(points[max(place - 1, 0) : place + 2])
+        for place, body in enumerate(measured_bodies)
+    }
+
+
 def _suggested_on_these_points(case: Case, body: Body) -> bool:
     found = case.findings.get(body.body_id)
     if found is None or found.suggestion is None:

@@ -125,12 +125,14 @@ class Asked:
         self.asked.append((list(vertebrae), Future()))
         return self.asked[-1][1]
 
-    def answer(self, models: dict[str, str]) -> None:
-        """Says of each body it was asked about last what was recorded of it before, but less surely."""
+    def answer(self, models: dict[str, str], normal: float = 0.4) -> None:
+        """Says of each body it was asked about last what was recorded of it before, but with this share for grade 0."""
         vertebrae, future = self.asked[-1]
         said = {finding.vertebra.level: finding.suggestion for finding in screening(models).findings}
         suggestions = [said[vertebra.level] for vertebra in vertebrae]
-        future.set_result([one and replace(one, probabilities=(0.4, 0.3, 0.2, 0.1)) for one in suggestions])
+        future.set_result(
+            [one and replace(one, probabilities=(normal, 0.9 - normal, 0.05, 0.05)) for one in suggestions]
+        )
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return asked
 
 
-def test_the_model_sees_the_neighbours_of_a_moved_body_and_only_that_is_graded_again(
+def test_the_model_looks_again_at_a_moved_body_and_the_one_beside_it_and_when_that_is_undone(
     engine: Asked, window: MainWindow, wait: Wait, house: House
 ) -> None:
     room, models = window.room, models_in_use(house)
@@ -152,8 +154,33 @@ def test_the_model_sees_the_neighbours_of_a_moved_body_and_only_that_is_graded_a
     assert [str(vertebra.level) for vertebra in engine.asked[0][0]] == list(LEVELS)
     engine.answer(models)
     wait(lambda: "no suggestion" not in window.panel.model)
-    said = [room.findings[body.body_id].suggestion for body in room.case.bodies] if room.case else []
-    assert [one is not None and one.probabilities[0] == 0.4 for one in said] == [True] + 5 * [False]
+    assert said_of(window) == [0.4, 0.4, 0.94, 0.05, 0.94, 0.94]
+    press(window, K.Key_Escape, K.Key_U)
+    assert said_of(window) == [0.94, 0.4, 0.94, 0.05, 0.94, 0.94]
+    wait(lambda: len(engine.asked) == 2)
+    engine.answer(models, 0.5)
+    wait(lambda: said_of(window) == [0.5, 0.5, 0.94, 0.05, 0.94, 0.94])
+
+
+def said_of(window: MainWindow) -> list[float]:
+    """The probability of no fracture that the model gives each body now."""
+    room = window.room
+    suggestions = [room.findings[body.body_id].suggestion for body in room.case.bodies] if room.case else []
+    return [one.probabilities[0] for one in suggestions if one is not None]
+
+
+def test_bodies_on_both_sides_of_one_that_is_none_are_looked_at_again(
+    engine: Asked, window: MainWindow, wait: Wait, house: House
+) -> None:
+    room = window.room
+    room.change_mode(Mode.SCREEN)
+    press(window, K.Key_M)
+    QTest.qWait(1000)  # the model has looked at the study as it was opened
+    press(window, K.Key_PageDown, K.Key_PageDown, K.Key_Delete)
+    wait(lambda: bool(engine.asked))
+    engine.answer(models_in_use(house))
+    wait(lambda: said_of(window)[1:3] == [0.4, 0.4])
+    assert said_of(window)[0] == said_of(window)[4] == 0.94
 
 
 def test_an_answer_that_comes_when_another_study_is_open_is_kept_with_its_loss(

@@ -130,6 +130,7 @@ class Errands:
         if room.case is not None and room.case.series_id == series_id:
             had_bodies = bool(room.case.bodies)
             room.reload()
+            self._regrading.all_seen()
             if not had_bodies:
                 room.tell(Change.CASE | Change.BODY)
             self.grade_again()
