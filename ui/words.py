@@ -83,6 +83,7 @@ BODY_IS_HERE = "A vertebra is marked here already. Click where there is none."
 MOVE_POINTS = "Drag a point to where it belongs; each drag is stored.  H or Esc: done."
 POINTS = ("upper edge, front", "upper edge, middle", "upper edge, back",
           "lower edge, front", "lower edge, middle", "lower edge, back")  # fmt: skip
+NOTHING_GRADED = "No level of this study can be graded, and the model says nothing of it."
 NOT_GRADED = "cut by the edge of the scan, or not a level that is graded"
 CUT = "Cut by the edge of the scan."
 NOT_CUT = "Not graded.  H: it is whole, place its points."
@@ -125,14 +126,14 @@ def not_stored(error: KnownError) -> str:
     return f"Not stored: {error.what}. The grade is kept in memory; {error.todo}, then press any grade key."
 
 
-def lost(level: str, sign: str, error: KnownError) -> str:
+def lost(level: str, sign: str, why: str) -> str:
     """Says which grade was not stored and is not kept either."""
-    return f"Not stored: {level} = {sign}. {known(error)}"
+    return f"Not stored: {level} = {sign}. {why}"
 
 
-def known(error: KnownError) -> str:
-    """Shows a named failure as its sentences."""
-    return f"{sentence(error.what)} {sentence(error.where)} {sentence(error.todo)}"
+def known(error: KnownError, where: str | None = None) -> str:
+    """Shows a named failure as its sentences; `where` is what a person calls the place, if there is such a name."""
+    return f"{sentence(error.what)} {sentence(where or error.where)} {sentence(error.todo)}"
 
 
 def sentence(text: str) -> str:
@@ -141,9 +142,9 @@ def sentence(text: str) -> str:
     return "" if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".?" else ".")
 
 
-def bulk_lost(count: int, error: KnownError) -> str:
+def bulk_lost(count: int, why: str) -> str:
     """Says that none of the remaining levels was graded."""
-    return f"Not stored: {counted(count, 'level')} = 0. {known(error)}"
+    return f"Not stored: {counted(count, 'level')} = 0. {why}"
 
 
 def choice(value: StrEnum) -> str:
@@ -218,6 +219,8 @@ def nothing_to_save(count: int, last: datetime | None) -> str:
 
 def locked(left: int) -> str:
     """Says how much is left to grade before the program may speak."""
+    if left == 0:
+        return NOTHING_GRADED
     return f"Locked: {counted(left, 'level')} to go."
 
 

@@ -149,7 +149,7 @@ def test_no_second_vertebra_is_added_on_one_that_is_there(room: ReadingRoom) -> 
     _, row, column = room.volume.indices_of(body.vertebra.centre_lps_mm)
     correcting.click(room, float(row), float(column))
     assert (room.said, room.tool) == (words.BODY_IS_HERE, Tool.ADD)
-    correcting.stop(room)
+    room.end_tool()
     assert names(room) == list(LEVELS)
     assert not correcting.click(room, 1.0, 1.0), "the click is the picture's again"
 
@@ -269,6 +269,17 @@ def test_a_tool_is_put_away_with_its_vertebra(room: ReadingRoom, leave: str) -> 
     else:
         correcting.start_measuring(room)
     assert (room.tool, room.points_lps_mm) == (None, ())
+
+
+def test_what_a_tool_asks_for_goes_with_it_and_what_was_stored_stays_said(room: ReadingRoom) -> None:
+    """The line went on asking for a click that would only pick a vertebra."""
+    correcting.start_adding(room)
+    room.step_body(1)
+    assert (room.tool, room.said) == (None, "")
+    correcting.start_measuring(room)
+    grading.grade(room, ReadGrade.MILD)
+    assert room.tool is None
+    assert room.said.endswith("T10 = 1")
 
 
 def test_a_change_waits_for_a_grade_that_is_not_stored(room: ReadingRoom, house: House) -> None:

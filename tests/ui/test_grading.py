@@ -13,7 +13,7 @@ from ui.composition import House
 from ui.desktop import grading
 from ui.desktop.room import ReadingRoom
 from ui.desktop.states import Chooser, Tone
-from vfscreen.errors import DiskFull
+from vfscreen.errors import DiskFull, FirstReadLocked
 from vfscreen.findings import Mode, NotAssessable, OtherDeformity, Phase, Reading
 from vfscreen.genant import ReadGrade, Shape
 
@@ -126,6 +126,24 @@ def test_all_remaining_levels_are_graded_0_after_a_question_and_taken_back_by_on
     assert not stored(room, "T9").bulk
     grading.undo(room)
     assert room.levels_to_go() == 5
+
+
+def test_all_remaining_levels_are_none_where_each_has_its_grade(room: ReadingRoom) -> None:
+    grading.ask_bulk(room)
+    grading.finish(room)
+    grading.ask_bulk(room)
+    assert (room.said, room.asked) == ("All 6 levels graded.", "")
+
+
+def test_a_refusal_names_the_vertebra_not_its_number_in_the_store(room: ReadingRoom) -> None:
+    grading.ask_bulk(room)
+    grading.finish(room)
+    room.toggle_opinion()
+    with pytest.raises(FirstReadLocked) as refused:
+        grading.undo(room)
+    assert room.in_words(refused.value) == (
+        "The first read is kept, the model was shown since. T9. Grade again: a final read is stored."
+    )
 
 
 def test_undo_goes_back_to_its_vertebra_and_redo_does_it_again(room: ReadingRoom) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QWidget
 
 from tests.ui.department import LEVELS
 from tests.ui.test_room import level
@@ -301,6 +302,50 @@ def test_undo_and_redo_by_keys(window: MainWindow) -> None:
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     press(window, K.Key_Z, held=both)
     assert grades(window)[:2] == ["1", "-"]
+
+
+def test_marks_come_back_when_the_end_of_space_goes_to_another_window(window: MainWindow, wait: Wait) -> None:
+    overlay = canvas_of(window).overlay
+    QTest.keyPress(canvas_of(window), K.Key_Space)
+    assert overlay.shown_marks == ()
+    other = QWidget()
+    other.show()
+    other.activateWindow()
+    wait(lambda: not window.isActiveWindow())
+    assert overlay.shown_marks
+    other.close()
+
+
+def test_escape_closes_what_is_open_then_what_was_said_of_trouble(window: MainWindow) -> None:
+    window.fault(StoreLocked("the store is busy", "cases.db", "try again"))
+    press(window, K.Key_F1, K.Key_Escape)
+    assert window.trouble.isVisible()
+    press(window, K.Key_Escape)
+    assert not window.trouble.isVisible()
+
+
+def test_menus_are_grey_where_an_act_is_out_of_reach(window: MainWindow) -> None:
+    assert menu_entry(window, "Undo").isEnabled()
+    press(window, K.Key_F1)
+    assert not menu_entry(window, "Undo").isEnabled()
+
+
+def menu_entry(window: MainWindow, words: str) -> QAction:
+    """An entry of the menus as it stands when its menu opens."""
+    for title in window.menuBar().actions():
+        menu = cast(QMenu, title.menu())
+        menu.aboutToShow.emit()
+        for entry in menu.actions():
+            if entry.text().startswith(words):
+                return entry
+    raise AssertionError(f"no menu has {words}")
+
+
+def test_a_long_name_of_the_reader_takes_no_room_from_the_window(window: MainWindow) -> None:
+    least = window.minimumSizeHint().width()
+    window.room.reader = "Dr Maximiliane von und zu Hohenstein-Schwarzenberg, Department of Radiology" * 2
+    window.header.show_room(window.room)
+    assert window.minimumSizeHint().width() <= max(least, 1280)
 
 
 def test_ctrl_s_says_that_nothing_needs_saving(window: MainWindow) -> None:

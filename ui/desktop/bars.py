@@ -21,6 +21,7 @@ from ui.desktop.states import Tone
 from ui.desktop.worklist import short_name
 
 HEADER_PX, STATE_PX = 40, 26
+_NAME_PX = 180
 
 
 def set_role(widget: QWidget, role: str) -> None:
@@ -73,7 +74,9 @@ class Header(QWidget):
         """Shows where the room stands."""
         for button in self._modes.buttons():
             button.setChecked(button.property("mode") == str(room.mode))
-        self._reader.setText(f"Reader {room.reader}      ? keys")
+        reader = self._reader.fontMetrics().elidedText(room.reader, Qt.TextElideMode.ElideRight, _NAME_PX)
+        self._reader.setText(f"Reader {reader}      ? keys")
+        self._reader.setToolTip(room.reader)
         if room.case is None:
             self._study.setText("No study open")
             self._facts.setText("")

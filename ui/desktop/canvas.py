@@ -343,6 +343,10 @@ class Canvas(QWidget):
         self._grip = (button, event.position(), False)
         event.accept()
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Takes no second click at one place: it would put two points on each other."""
+        event.accept()
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follows a drag."""
         if self._grip is None:

@@ -67,7 +67,7 @@ def remove_body(room: ReadingRoom) -> None:
 def start_adding(room: ReadingRoom) -> None:
     """Waits for a click on a vertebra that was missed; the second time it does not."""
     if room.tool is Tool.ADD:
-        stop(room)
+        room.end_tool()
     elif room.volume is not None:
         room.take_tool(Tool.ADD, words.ADD_A_BODY)
 
@@ -76,19 +76,12 @@ def start_measuring(room: ReadingRoom) -> None:
     """Shows the six points to be moved, or asks for them where they may not be seen; the second time it stops."""
     body = room.body()
     if room.tool is Tool.MEASURE:
-        stop(room)
+        room.end_tool()
     elif body is not None and room.volume is not None:
         if room.points_shown(body) and body.vertebra.points is not None:
             room.take_tool(Tool.MEASURE, words.MOVE_POINTS, tuple(body.vertebra.points.array()))
         else:
             room.take_tool(Tool.MEASURE, words.place_point(words.level(body.vertebra), 0))
-
-
-def stop(room: ReadingRoom) -> None:
-    """Puts the tool away."""
-    if room.tool is not None:
-        room.end_tool()
-        room.say("")
 
 
 def click(room: ReadingRoom, row: float, column: float) -> bool:

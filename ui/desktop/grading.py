@@ -139,6 +139,8 @@ def ask_bulk(room: ReadingRoom) -> None:
     left = room.levels_to_go()
     if left:
         room.ask("bulk", words.bulk_question(left))
+    elif room.case is not None:
+        room.say(completion_sentence(room.case))
 
 
 def grade_rest_normal(room: ReadingRoom) -> None:
@@ -153,7 +155,7 @@ def grade_rest_normal(room: ReadingRoom) -> None:
         stored = room.store.store_readings(readings)  # one transaction, and one undo
     except StaleCase as error:
         room.reload()
-        room.say(words.bulk_lost(len(readings), error), Tone.FAILURE)
+        room.say(words.bulk_lost(len(readings), room.in_words(error)), Tone.FAILURE)
         return
     for kept in stored:
         _take_in(room, kept)
@@ -273,7 +275,7 @@ def _write(room: ReadingRoom, reading: Reading) -> bool:
     try:
         kept = room.store.store_reading(reading)
     except StaleCase as error:
-        lost = words.lost(_level_of(room, reading), sign_of(reading), error)
+        lost = words.lost(_level_of(room, reading), sign_of(reading), room.in_words(error))
         room.unstored = None  # it contradicts what was shown since, and no retry would mend that
         room.reload()
         room.say(lost, Tone.FAILURE)

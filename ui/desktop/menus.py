@@ -7,13 +7,13 @@ from collections.abc import Callable
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMenuBar
 
-from ui.desktop.actions import ACTS, Act, Desk
+from ui.desktop.actions import ACTS, Act
 
 _HIDDEN = frozenset({"choose-4", "escape", "hide-marks"})
 """Acts that make no sense with the mouse."""
 
 
-def fill_menus(bar: QMenuBar, desk: Desk, do: Callable[[Act], None]) -> None:
+def fill_menus(bar: QMenuBar, can: Callable[[Act], bool], do: Callable[[Act], None]) -> None:
     """Makes one menu for each group of acts; what cannot be done now is grey."""
     menus: dict[str, QMenu] = {}
     for act in ACTS:
@@ -21,11 +21,11 @@ def fill_menus(bar: QMenuBar, desk: Desk, do: Callable[[Act], None]) -> None:
             continue
         if act.menu not in menus:
             menus[act.menu] = bar.addMenu(act.menu)
-        _add(menus[act.menu], act, desk, do)
+        _add(menus[act.menu], act, can, do)
 
 
-def _add(menu: QMenu, act: Act, desk: Desk, do: Callable[[Act], None]) -> None:
+def _add(menu: QMenu, act: Act, can: Callable[[Act], bool], do: Callable[[Act], None]) -> None:
     action = QAction(f"{act.words}\t{act.shown_key}" if act.keys else act.words, menu)
     action.triggered.connect(lambda _checked=False: do(act))
     menu.addAction(action)
-    menu.aboutToShow.connect(lambda: action.setEnabled(act.can(desk)))
+    menu.aboutToShow.connect(lambda: action.setEnabled(can(act)))

@@ -98,6 +98,12 @@ class ReadingRoom:
         if self.asked:
             self.say("")
 
+    def in_words(self, error: KnownError) -> str:
+        """Shows a named failure as its sentences, a vertebra of the open study by its name."""
+        bodies = () if self.case is None else self.case.bodies
+        name = next((words.level(body.vertebra) for body in bodies if body.body_id == error.where), None)
+        return words.known(error, name)
+
     # -- the worklist
 
     def load_rows(self) -> None:
@@ -274,10 +280,12 @@ class ReadingRoom:
         self.tell(Change.TOOL)
 
     def end_tool(self) -> None:
-        """Puts the tool away."""
+        """Puts the tool away, and what was asked for with it; what was stored or failed stays said."""
         if self.tool is not None:
             self.tool, self.points_lps_mm = None, ()
             self.tell(Change.TOOL)
+            if self.tone is Tone.PLAIN:
+                self.say("")
 
     # -- the slice and the window
 
@@ -369,4 +377,4 @@ class ReadingRoom:
 
 def failed(room: ReadingRoom, error: KnownError) -> None:
     """Says a named failure on the state line, where it stays."""
-    room.say(words.known(error), Tone.FAILURE)
+    room.say(room.in_words(error), Tone.FAILURE)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog
 
 from ui import words
-from ui.desktop import correcting, grading
+from ui.desktop import grading
 from ui.desktop.actions import Act, Desk, acts_by_id, acts_by_key, perform
 from ui.desktop.background import Courier, VolumeShelf
 from ui.desktop.errands import Errands
@@ -81,7 +81,7 @@ class MainWindow(Frame):
         self._begin_at: Place | None = None
         self.build(self.room, self.fault, self._safely)
         self.closed_page.connect(self.escape)
-        fill_menus(self.menuBar(), self.desk, self.do)
+        fill_menus(self.menuBar(), lambda act: self._in_reach(act) and act.can(self.desk), self.do)
         self._wire()
         self.errands = Errands(parts, self.courier, self.room, self)
         self._chooser_timer = self._timer(CHOOSER_MS, lambda: self._safely(self._close_chooser))
@@ -177,18 +177,22 @@ class MainWindow(Frame):
 
     def do(self, act: Act) -> None:
         """Does an act; what goes wrong is said, never swallowed."""
-        blind = act.menu in ("Grade", "Correct") and not self.picture.shows_study
-        page = self.page
-        possible = page is None or act.id in _ON_PAGES or act.id in page.acts
-        if possible and not blind:
+        if self._in_reach(act):
             self._safely(lambda: perform(act, self.desk))
+
+    def _in_reach(self, act: Act) -> bool:
+        """Says whether an act is possible as the window stands: nobody grades what cannot be seen."""
+        unseen = self.room.case is not None and not self.picture.shows_study
+        blind = unseen and act.menu in ("Grade", "Correct")
+        page = self.page
+        return not blind and (page is None or act.id in _ON_PAGES or act.id in page.acts)
 
     def _safely(self, call: Callable[[], object]) -> None:
         try:
             call()
         except KnownError as error:
             failed(self.room, error)
-            self.trouble.say(words.known(error))
+            self.trouble.say(self.room.in_words(error))
         except Exception as fault:  # noqa: BLE001 - a slot's last line of defence: it is reported, not swallowed
             self.fault(fault)
 
@@ -203,7 +207,7 @@ class MainWindow(Frame):
     def fault(self, fault: BaseException) -> None:
         """Says a named failure as its sentences; anything else is ours, and gets a report."""
         if isinstance(fault, KnownError):
-            self.trouble.say(words.known(fault))
+            self.trouble.say(self.room.in_words(fault))
             return
         traceback.print_exception(fault)  # for whoever started us in a terminal
         path = write_report(self._parts.folder.reports, fault)
@@ -258,9 +262,12 @@ class MainWindow(Frame):
         self.to_picture()
 
     def escape(self) -> None:
-        """Closes what is open, and goes back to the picture."""
+        """Closes what is open, and goes back to the picture; where nothing is, what was said of trouble."""
+        room = self.room
+        if room.chooser is None and room.tool is None and self.page is None:
+            self.trouble.closed.emit()
         self._close_chooser()
-        correcting.stop(self.room)
+        room.end_tool()
         self.show_page(None)
 
     def to_picture(self) -> None:
@@ -395,6 +402,14 @@ class MainWindow(Frame):
         self.panel.make_room(narrow=self.width() < NARROW_PX, low=self.height() < LOW_PX)
         if self.width() < LEAST_PX[0] or self.height() < LEAST_PX[1]:
             self.room.say(words.SMALL_WINDOW)
+        elif self.room.said == words.SMALL_WINDOW:
+            self.room.say("")
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Shows the marks again when the keys go to another window: it gets the end of a key that is held."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self._hide_marks(False)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Takes folders and files."""
