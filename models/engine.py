@@ -31,6 +31,8 @@ from vfscreen.genant import Reference
 from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.intake.study import read_files
 from vfscreen.known_bodies import KnownBodies
+from vfscreen.masks import BodiesFrom
+from vfscreen.masks.dicom_seg import series_of_mask
 from vfscreen.masks.mask_localiser import load_mask
 from vfscreen.ports import Localiser, Progress
 from vfscreen.reference_file import ReferenceChoice
@@ -101,10 +103,11 @@ class Engine:
         table = choice.table()
         progress("reading", 0.0)
         started = perf_counter()
-        loaded = self._load(request)
+        bodies_from = bodies_from_from_wire(request["bodies_from"])
+        loaded = self._load(request, _made_on(bodies_from))
         read_seconds = perf_counter() - started
         progress("loading the models", 0.05)
-        localiser = self._load_localiser(request, loaded, progress)
+        localiser = self._load_localiser(request, bodies_from, loaded, progress)
         grader = self._load_grader(request)
         screening = screen_series(
             loaded,
@@ -143,12 +146,17 @@ class Engine:
         write_explanation(Path(request["keep"]), explanation)
         return {"file": request["keep"]}
 
-    def _load_localiser(self, request: Json, loaded: LoadedSeries, progress: Progress) -> Localiser:
-        choice = bodies_from_from_wire(request["bodies_from"])
-        if isinstance(choice, KnownBodies):
-            return choice
-        if choice is not None:
-            return load_mask(choice, loaded, progress)
+    def _load_localiser(
+        self,
+        request: Json,
+        bodies_from: BodiesFrom | KnownBodies | None,
+        loaded: LoadedSeries,
+        progress: Progress,
+    ) -> Localiser:
+        if isinstance(bodies_from, KnownBodies):
+            return bodies_from
+        if bodies_from is not None:
+            return load_mask(bodies_from, loaded, progress)
         weights = _chosen(request["localiser"])
         return self.localiser.get(_key(weights), lambda: load_localiser(weights))
 
@@ -156,14 +164,19 @@ class Engine:
         weights = _chosen(request["grader"])
         return self.grader.get(_key(weights), lambda: load_grader(weights))
 
-    def _load(self, request: Json) -> LoadedSeries:
+    def _load(self, request: Json, wanted: frozenset[str] = frozenset()) -> LoadedSeries:
         files = [Path(file) for file in request["files"]]
         path = Path(request["path"])
-        key = (*_key(path), *(str(file) for file in files))
+        key = (*_key(path), *(str(file) for file in files), *sorted(wanted))
         if not files:
-            return self.series.get(key, lambda: read_study(path))
+            return self.series.get(key, lambda: read_study(path, wanted=wanted))
         facts = facts_from_wire(request["facts"])
         return self.series.get(key, lambda: read_files(files, facts))
+
+
+def _made_on(bodies_from: BodiesFrom | KnownBodies | None) -> frozenset[str]:
+    """The series that a mask says it was made on."""
+    return series_of_mask(bodies_from.mask) if isinstance(bodies_from, BodiesFrom) else frozenset()
 
 
 def _against(request: Json) -> ReferenceChoice:

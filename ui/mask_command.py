@@ -12,6 +12,7 @@ from ui.screen_command import models_to_use
 from vfscreen.cases import GeometrySource
 from vfscreen.errors import MaskMismatch
 from vfscreen.masks import BodiesFrom, MaskKind
+from vfscreen.masks.dicom_seg import series_of_mask
 
 TOTALSEGMENTATOR = "totalsegmentator"
 """The word in the place of a localiser's weights that asks for TotalSegmentator."""
@@ -37,18 +38,23 @@ def chosen_bodies(
 
 
 def keep_with_mask(house: House, series: Sequence[str], choice: BodiesFrom) -> str:
-    """Screens the one series that was just taken in with its mask, keeps that in the store and says so.
+    """Screens the series that was just taken in with its mask, keeps that in the store and says so.
+
+    Of several, it is the one that the mask says it was made on.
 
     Raises:
-        MaskMismatch: there are several series, or the mask is not that of this CT.
+        MaskMismatch: it cannot be told which series is meant, or the mask is not that of this CT.
     """
-    if len(series) != 1:
+    cases = [house.store.case(one, house.reader) for one in dict.fromkeys(series)]
+    made_on = series_of_mask(choice.mask)
+    meant = [case for case in cases if case.facts.uid in made_on] or cases
+    if len(meant) != 1:
         raise MaskMismatch(
-            f"a mask belongs to one series, and {len(series)} are here",
+            f"a mask belongs to one series, and {len(meant)} are here",
             str(choice.mask),
             "import that series alone, with its mask",
         )
-    case = house.store.case(series[0], house.reader)
+    (case,) = meant
     models = models_to_use(house.shelf)
     settings = house.settings
     client = EngineClient(threads=settings.threads, reference=settings.reference_choice(house.folder.root))
@@ -65,6 +71,6 @@ def keep_with_mask(house: House, series: Sequence[str], choice: BodiesFrom) -> s
             screening = wait_for(future, client.cancel)
     finally:
         client.close()
-    house.store.record_screening(series[0], screening, GeometrySource.MASK)
+    house.store.record_screening(case.series_id, screening, GeometrySource.MASK)
     levels = [str(finding.vertebra.level) for finding in screening.findings]
     return f"{len(levels)} vertebrae from the mask: {', '.join(levels)}"

@@ -15,6 +15,7 @@ from vfscreen.export.picture import write_picture
 from vfscreen.findings import Finding, Refusal, Screening, screening_to_json
 from vfscreen.intake import read_study
 from vfscreen.masks import BodiesFrom
+from vfscreen.masks.dicom_seg import series_of_mask
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import Shelf, in_use
 from vfscreen.reference_file import USUAL, ReferenceChoice
@@ -78,7 +79,8 @@ def _screen(
             refusal = Refusal(error.where, error.what, error.todo)
             return Screened(Screening(str(path), None, refusals=(refusal,)), refused=True)
         if picture is not None:
-            write_picture(read_study(path).volume, screening, picture)
+            wanted = series_of_mask(bodies_from.mask) if bodies_from is not None else ()
+            write_picture(read_study(path, wanted=wanted).volume, screening, picture)
     return Screened(screening, refused=False)
 
 

@@ -15,12 +15,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from db.store import open_store
+from tests.dicom_writer import Writing, write_series
 from tests.made_spine import made_spine, save_mask
+from tests.seg_writer import save_seg
 from tests.total_segmentator_stand_in import COPY, HANG, StandIn
 from ui.mask_command import chosen_bodies
 from vfscreen.cases import GeometrySource
 from vfscreen.findings import Mode
 from vfscreen.masks import BodiesFrom, MaskKind
+from vfscreen.volume import reorient
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 120
@@ -66,6 +69,42 @@ def test_a_case_is_taken_in_with_its_mask(run: Run, files: tuple[Path, Path], tm
         (row,) = store.worklist("reader", Mode.READ)
         bodies = store.case(row.series_id, "reader").bodies
     assert [body.source for body in bodies] == [GeometrySource.MASK] * 4
+
+
+@pytest.fixture
+def two_series(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with two series of one grid, and a segmentation of the one that is not chosen for reading bone."""
+    spine, study = made_spine(), tmp_path / "study"
+    axial = reorient(spine.ct, (2, 1, 0), (1, 1, 1))
+    write_series(study / "soft", axial, Writing(series="soft", number=2, kernel="B20f"))
+    write_series(study / "bone", axial, Writing(series="bone", number=3, kernel="B70f"))
+    return study, save_seg(spine, study / "soft", tmp_path / "seg.dcm")
+
+
+def test_a_study_is_screened_on_the_series_of_its_segmentation(
+    run: Run, two_series: tuple[Path, Path], tmp_path: Path
+) -> None:
+    study, seg = two_series
+    done = run("screen", study, "--mask", seg, "--json", "-", "--picture", tmp_path / "pictures")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["series"]["uid"] == Writing(series="soft").series_uid
+    assert "the one that the mask was made on" in said["warnings"][0]
+    assert [body["level"] for body in said["vertebrae"]] == ["T12", "L1", "L2", "L3"]
+    assert (tmp_path / "pictures" / "study.png").is_file()
+
+
+def test_a_study_is_taken_in_with_the_segmentation_of_one_of_its_series(
+    run: Run, two_series: tuple[Path, Path], tmp_path: Path
+) -> None:
+    study, seg = two_series
+    done = run("import", study, "--mask", seg)
+    assert done.returncode == 0, done.stderr
+    assert "4 vertebrae from the mask" in done.stdout
+    with open_store(tmp_path / "data") as store:
+        cases = [store.case(row.series_id, "reader") for row in store.worklist("reader", Mode.READ)]
+    bodies = {case.facts.uid: len(case.bodies) for case in cases}
+    assert bodies == {Writing(series="soft").series_uid: 4, Writing(series="bone").series_uid: 0}
 
 
 def test_without_totalsegmentator_asking_for_it_is_answered_in_words(

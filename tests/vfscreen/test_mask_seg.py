@@ -8,27 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from highdicom.seg import (
-    SegmentAlgorithmTypeValues,
-    Segmentation,
     SegmentationTypeValues,
-    SegmentDescription,
 )
-from pydicom import Dataset, dcmread
-from pydicom.sr.codedict import codes
+from pydicom import Dataset
 from pydicom.sr.coding import Code
 
-from tests.dicom_writer import Writing, cut, uid_of, write_series
-from tests.made_spine import MadeSpine, made_spine
-from vfscreen.anatomy import SNOMED, Level
-from vfscreen.errors import MaskMismatch, UnreadableFile
+from tests.dicom_writer import Writing, cut, write_series
+from tests.made_spine import MadeSpine, made_spine, save_mask
+from tests.seg_writer import CODES, VERTEBRA, by_code, by_text, save_seg
+from vfscreen.anatomy import Level
+from vfscreen.errors import MaskMismatch, UnevenSlices, UnreadableFile
 from vfscreen.intake import LoadedSeries, read_study
 from vfscreen.masks import MaskKind, MaskSet
+from vfscreen.masks.dicom_seg import check_belonging, series_of_mask
 from vfscreen.masks.reading import read_mask
 from vfscreen.volume import reorient
-
-VERTEBRA = Code("51282000", "SCT", "Vertebra")
-CODES = {level: Code(code, "SCT", str(level)) for code, level in SNOMED.items() if level is not Level.SACRUM}
-"""From a level to its code."""
 
 
 @pytest.fixture(scope="module")
@@ -47,49 +41,6 @@ def series(spine: MadeSpine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def loaded(series: Path) -> LoadedSeries:
     return read_study(series)
-
-
-def by_code(level: Level) -> tuple[str, Code]:
-    return f"structure {int(level)}", CODES[level]
-
-
-def by_text(level: Level) -> tuple[str, Code]:
-    return f"{level} vertebra", VERTEBRA
-
-
-def save_seg(
-    spine: MadeSpine,
-    series: Path,
-    path: Path,
-    named: Callable[[Level], tuple[str, Code]] = by_code,
-    change: Callable[[Dataset], None] = lambda _: None,
-    kind: SegmentationTypeValues = SegmentationTypeValues.BINARY,
-) -> Path:
-    """Writes the spine's mask as a SEG of the series, one segment a level; `change` alters it before it is saved."""
-    slices = [dcmread(file) for file in sorted(series.iterdir())]
-    for one in slices:  # what highdicom wants to copy from every source image
-        for keyword in ("PatientBirthDate", "AccessionNumber", "StudyID", "ReferringPhysicianName"):
-            setattr(one, keyword, one.get(keyword, ""))
-        one.PatientName = "Patient^One"
-    axial = reorient(spine.mask, (2, 1, 0), (1, 1, 1))
-    levels = list(spine.centres)
-    descriptions = []
-    for number, level in enumerate(levels, 1):
-        label, code = named(level)
-        descriptions.append(
-            SegmentDescription(
-                number, label, codes.SCT.AnatomicalStructure, code, SegmentAlgorithmTypeValues.MANUAL
-            )
-        )
-    planes = np.stack([axial.voxels == int(level) for level in levels], -1)
-    seg = Segmentation(
-        slices, planes.astype(np.uint8), kind, descriptions, series_instance_uid=uid_of("seg", path.name),
-        series_number=9, sop_instance_uid=uid_of("seg object", path.name), instance_number=1, manufacturer="tests",
-        manufacturer_model_name="tests", software_versions="1", device_serial_number="1", max_fractional_value=1,
-    )  # fmt: skip
-    change(seg)
-    seg.save_as(path)
-    return path
 
 
 def read(path: Path, loaded: LoadedSeries) -> MaskSet:
@@ -172,6 +123,72 @@ def test_one_of_another_series_in_the_same_frame_is_taken_and_said(
 
     mask = read(save_seg(spine, series, tmp_path / "seg.dcm", change=change), loaded)
     assert mask.warnings == ("the segmentation was made on another series of the same frame of reference",)
+
+
+def in_another_study(content: Dataset) -> None:
+    """Moves the reference to where those to series of other studies stand."""
+    other = Dataset()
+    other.StudyInstanceUID = "1.2.3"
+    other.ReferencedSeriesSequence = content.ReferencedSeriesSequence
+    content.StudiesContainingOtherReferencedInstancesSequence = [other]
+    del content.ReferencedSeriesSequence
+
+
+@pytest.fixture
+def two_series(spine: MadeSpine, tmp_path: Path) -> Path:
+    """A folder with two series of one grid; the second is the one that is chosen for reading bone."""
+    axial = reorient(spine.ct, (2, 1, 0), (1, 1, 1))
+    write_series(tmp_path / "study" / "soft", axial, Writing(series="soft", number=2, kernel="B20f"))
+    write_series(tmp_path / "study" / "bone", axial, Writing(series="bone", number=3, kernel="B70f"))
+    return tmp_path / "study"
+
+
+@pytest.mark.parametrize("change", [lambda _: None, in_another_study])
+def test_the_series_that_a_segmentation_was_made_on_goes_before_better_ones(
+    change: Callable[[Dataset], None], spine: MadeSpine, two_series: Path, tmp_path: Path
+) -> None:
+    path = save_seg(spine, two_series / "soft", tmp_path / "seg.dcm", change=change)
+    assert read_study(two_series).facts.uid == Writing(series="bone").series_uid
+    chosen = read_study(two_series, wanted=series_of_mask(path))
+    assert chosen.facts.uid == Writing(series="soft").series_uid
+    assert chosen.warnings[0].startswith("chosen of 2 series, the one that the mask was made on: ")
+    assert read(path, chosen).warnings == ()
+
+
+def test_a_series_that_is_wanted_and_cannot_be_read_is_refused_for_its_own_fault(two_series: Path) -> None:
+    sorted((two_series / "soft").iterdir())[8].unlink()
+    with pytest.raises(UnevenSlices):
+        read_study(two_series, wanted=[Writing(series="soft").series_uid])
+
+
+def test_without_the_series_that_is_wanted_the_best_is_chosen(two_series: Path) -> None:
+    assert read_study(two_series, wanted=["1.2.3"]).facts.uid == Writing(series="bone").series_uid
+
+
+def test_masks_in_other_forms_name_no_series(
+    spine: MadeSpine, series: Path, loaded: LoadedSeries, tmp_path: Path
+) -> None:
+    assert series_of_mask(None) == frozenset()
+    assert series_of_mask(save_mask(spine.mask, tmp_path / "mask.nii.gz")) == frozenset()
+    assert series_of_mask(tmp_path / "nowhere") == frozenset()
+    (tmp_path / "seg").mkdir()
+    path = save_seg(spine, series, tmp_path / "seg" / "seg.dcm")
+    assert series_of_mask(path) == series_of_mask(path.parent) == {loaded.facts.uid}
+    cut(path, 0.1)
+    assert series_of_mask(path) == frozenset()
+
+
+def test_a_segmentation_without_a_frame_of_reference_belongs_to_the_series_that_it_names(
+    loaded: LoadedSeries,
+) -> None:
+    seg = Dataset()
+    seg.PatientID = "patient 1"
+    seg.ReferencedSeriesSequence = [Dataset()]
+    seg.ReferencedSeriesSequence[0].SeriesInstanceUID = loaded.facts.uid
+    assert check_belonging(seg, loaded, Path("seg.dcm")) == ()
+    seg.ReferencedSeriesSequence[0].SeriesInstanceUID = "1.2.3"
+    (said,) = check_belonging(seg, loaded, Path("seg.dcm"))
+    assert "only its grid says that it is of this CT" in said
 
 
 def test_for_a_ct_without_tags_the_grid_alone_speaks_and_that_is_said(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from vfscreen.errors import RefusedInput
@@ -24,12 +24,15 @@ class Choice:
     others: tuple[str, ...]
 
 
-def choose(series: Sequence[DicomSeries]) -> Choice:
+def choose(series: Sequence[DicomSeries], wanted: Collection[str] = ()) -> Choice:
     """Chooses by headers alone: heights measurable, most of the body in view, thin, kernel, thinner, longer.
+
+    Where there are series whose UID is `wanted`, it is one of them.
 
     Raises:
         RefusedInput: none can be screened; the reason is that of the series with most slices.
     """
+    named = [one for one in series if one.tags.series_uid in wanted] or series
     stacks: list[tuple[DicomSeries, Stack]] = []
     refused: list[tuple[DicomSeries, RefusedInput]] = []
     for candidate in series:
@@ -37,10 +40,11 @@ def choose(series: Sequence[DicomSeries]) -> Choice:
             stacks.append((candidate, stack_series(candidate)))
         except RefusedInput as error:
             refused.append((candidate, error))
-    if not stacks:
-        raise max(refused, key=lambda pair: len(pair[0].slices))[1]
-    measurable = [pair for pair in stacks if not too_thick(pair[1].thickness_mm)]
-    pool = measurable or stacks
+    usable = [pair for pair in stacks if pair[0] in named]
+    if not usable:
+        raise max((pair for pair in refused if pair[0] in named), key=lambda pair: len(pair[0].slices))[1]
+    measurable = [pair for pair in usable if not too_thick(pair[1].thickness_mm)]
+    pool = measurable or usable
     longest_mm = max(stack.coverage_mm for _, stack in pool)
     chosen, stack = max(pool, key=lambda pair: _merit(pair[0], pair[1], longest_mm))
     others = [f"{other.name}: {describe(other, its)}" for other, its in stacks if other is not chosen]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,10 @@ from vfscreen.intake.dicom_series import DicomSeries, group, load, stack_series
 from vfscreen.intake.headers import SeriesTags
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.pseudonym import pseudonym_of
-from vfscreen.intake.survey import CHECK_PATH, Survey, survey, told, why_missing
+from vfscreen.intake.survey import CHECK_PATH, GIVE_A_CT, NO_CT, Survey, survey, told, why_missing
 from vfscreen.intake.volume_file import kind_of, read_volume_file
 
 _NAMED = 3
-_GIVE_A_CT = "give a CT as DICOM, NIfTI, NRRD or MetaImage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,13 @@ class Pseudonyms:
         return sha256 if self.patient is None else pseudonym_of(self.key, self.patient)
 
 
-def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries:
+def read_study(
+    path: Path, pseudonyms: Pseudonyms | None = None, wanted: Collection[str] = ()
+) -> LoadedSeries:
     """Reads the one study at `path`: a volume in one file, or a folder of DICOM files whose best series is chosen.
 
-    The choice, the series not chosen and the files left out are said in `warnings`. Without `pseudonyms` the pseudonym
-    is empty.
+    `wanted` are the UIDs of series that go before all others: those that a mask says it was made on. The choice, the
+    series not chosen and the files left out are said in `warnings`. Without `pseudonyms` the pseudonym is empty.
 
     Raises:
         RefusedInput: it cannot be screened.
@@ -58,7 +59,7 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
         return read_one_volume(path, pseudonyms)
     found = survey([path], _silent)
     if found.slices:
-        return _read_dicom(found, path, pseudonyms)
+        return _read_dicom(found, path, pseudonyms, wanted)
     if len(found.volumes) == 1:
         loaded = read_one_volume(found.volumes[0], pseudonyms)
         return replace(loaded, warnings=(*_left_out(found, path), *loaded.warnings))
@@ -69,8 +70,8 @@ def read_study(path: Path, pseudonyms: Pseudonyms | None = None) -> LoadedSeries
         )
     if len(found.unusable) == 1:
         only = found.unusable[0]
-        raise UnreadableFile(only.reason, str(only.path), only.todo or _GIVE_A_CT)
-    raise NothingToScreen(_nothing_in(found), str(path), _GIVE_A_CT)
+        raise UnreadableFile(only.reason, str(only.path), only.todo or GIVE_A_CT)
+    raise NothingToScreen(_nothing_in(found), str(path), GIVE_A_CT)
 
 
 def read_files(files: Sequence[Path], facts: SeriesFacts) -> LoadedSeries:
@@ -127,21 +128,24 @@ def read_one_volume(path: Path, pseudonyms: Pseudonyms | None) -> LoadedSeries:
     return replace(loaded, facts=facts)
 
 
-def _read_dicom(found: Survey, path: Path, pseudonyms: Pseudonyms | None) -> LoadedSeries:
+def _read_dicom(
+    found: Survey, path: Path, pseudonyms: Pseudonyms | None, wanted: Collection[str]
+) -> LoadedSeries:
     series = group(found.slices)
     _check_one_study(series, path)
-    choice = choose(series)
+    choice = choose(series, wanted)
     pseudonym = "" if pseudonyms is None else pseudonyms.of_dicom(choice.series.tags)
     loaded = load(choice.series, choice.stack, pseudonym)
     beside = [f"left out: {volume.name}: a volume beside the DICOM series" for volume in found.volumes]
-    said = (*_choice_in_words(choice, len(series)), *beside, *_left_out(found, path))
+    said = (*_choice_in_words(choice, len(series), wanted), *beside, *_left_out(found, path))
     return replace(loaded, warnings=(*said, *loaded.warnings))
 
 
-def _choice_in_words(choice: Choice, count: int) -> list[str]:
+def _choice_in_words(choice: Choice, count: int, wanted: Collection[str]) -> list[str]:
     if count == 1:
         return []
-    chosen = f"chosen of {count} series: {choice.series.name} ({describe(choice.series, choice.stack)})"
+    why = ", the one that the mask was made on" if choice.series.tags.series_uid in wanted else ""
+    chosen = f"chosen of {count} series{why}: {choice.series.name} ({describe(choice.series, choice.stack)})"
     return [chosen, *(f"not chosen: {other}" for other in choice.others)]
 
 
@@ -163,7 +167,7 @@ def _check_one_study(series: Sequence[DicomSeries], path: Path) -> None:
 def _nothing_in(found: Survey) -> str:
     """Says how much was looked at, and what is wrong with most of it."""
     if not found.unusable:
-        return "no CT here"
+        return NO_CT
     one, more = max(told(found.unusable), key=lambda pair: (pair[0].damaged, pair[1]))
     others = f" and {more} more" if more else ""
     return f"no CT among {len(found.unusable)} files ({one.path.name}{others}: {one.reason})"

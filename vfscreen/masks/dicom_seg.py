@@ -17,13 +17,21 @@ from pydicom.uid import UID
 from vfscreen.anatomy import Level
 from vfscreen.errors import MaskMismatch, UnreadableFile
 from vfscreen.intake import LoadedSeries
+from vfscreen.intake.survey import why_missing
 from vfscreen.masks.names import level_coded, level_named
 from vfscreen.volume import Volume
 
 SEGMENTATION = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation Storage and Label Map Segmentation Storage (PS3.4, B.5)."""
 
+MADE_ON_ANOTHER = "the segmentation was made on another series of the same frame of reference"
 _THIS_CT = "give the segmentation of this very CT"
+_BELONGING = (
+    "PatientID",
+    "FrameOfReferenceUID",
+    "ReferencedSeriesSequence",
+    "StudiesContainingOtherReferencedInstancesSequence",
+)
 _DAMAGED = (
     InvalidDicomError,
     struct.error,
@@ -54,6 +62,23 @@ def is_dicom_seg(path: Path) -> bool:
     except _DAMAGED:
         return False
     return str(header.get("SOPClassUID", "")) in SEGMENTATION
+
+
+def series_of_mask(path: Path | None) -> frozenset[str]:
+    """Returns the UIDs of the series that a mask says it was made on; empty for all masks but DICOM segmentations.
+
+    What cannot be read says nothing here: whoever reads the mask says why.
+    """
+    if path is None:
+        return frozenset()
+    files = sorted(path.iterdir()) if path.is_dir() and not why_missing(path) else [path]
+    found = [file for file in files if file.is_file() and is_dicom_seg(file)]
+    if len(found) != 1:
+        return frozenset()
+    try:
+        return _belonging(dcmread(found[0], stop_before_pixels=True, specific_tags=list(_BELONGING))).series
+    except _DAMAGED:
+        return frozenset()
 
 
 def read_dicom_seg(path: Path, loaded: LoadedSeries) -> tuple[Volume, tuple[str, ...]]:
@@ -98,28 +123,32 @@ def check_belonging(content: Dataset, loaded: LoadedSeries, path: Path) -> tuple
         return ("the CT is no DICOM: only its grid says that the segmentation is of this patient",)
     if said.patient and own.patient and said.patient != own.patient:
         raise MaskMismatch("the segmentation is of another patient", str(path), _THIS_CT)
-    if own.frame_of_reference != said.frame_of_reference:
+    frames = {own.frame_of_reference, said.frame_of_reference}
+    if len(frames) > 1 and "" not in frames:
         raise MaskMismatch(
             "the segmentation is of another frame of reference than the CT", str(path), _THIS_CT
         )
-    if own.series and loaded.facts.uid not in own.series:
-        return ("the segmentation was made on another series of the same frame of reference",)
-    return ()
+    if loaded.facts.uid in own.series:
+        return ()
+    if "" in frames:
+        return ("the segmentation names no frame of reference: only its grid says that it is of this CT",)
+    return (MADE_ON_ANOTHER,) if own.series else ()
 
 
 def _belonging_of_ct(loaded: LoadedSeries) -> Belonging | None:
     if loaded.facts.kind != "dicom":
         return None
-    tags = ["PatientID", "FrameOfReferenceUID", "ReferencedSeriesSequence"]
-    return _belonging(dcmread(loaded.files[0], stop_before_pixels=True, specific_tags=tags, force=True))
+    header = dcmread(loaded.files[0], stop_before_pixels=True, specific_tags=list(_BELONGING), force=True)
+    return _belonging(header)
 
 
 def _belonging(content: Dataset) -> Belonging:
-    references = content.get("ReferencedSeriesSequence") or []
+    studies = [content, *(content.get("StudiesContainingOtherReferencedInstancesSequence") or [])]
+    references = [one for study in studies for one in study.get("ReferencedSeriesSequence") or []]
     return Belonging(
         str(content.get("PatientID", "") or "").strip(),
         str(content.get("FrameOfReferenceUID", "") or ""),
-        frozenset(str(one.get("SeriesInstanceUID", "")) for one in references),
+        frozenset(uid for one in references if (uid := str(one.get("SeriesInstanceUID", "")))),
     )
 
 
