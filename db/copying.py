@@ -39,7 +39,7 @@ def soundness(connection: sqlite3.Connection) -> str:
     """Returns what is wrong with a file in SQLite's words; empty if nothing is."""
     answer = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     if answer != "ok":
-        return answer
+        return " ".join(answer.split())
     return "foreign keys" if connection.execute("PRAGMA foreign_key_check").fetchone() else ""
 
 

@@ -200,7 +200,7 @@ def _quick_check(reading: Engine, file: Path) -> None:
         answer = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if answer != "ok":
         raise StoreDamaged(
-            f"The label file is damaged ({answer})",
+            f"The label file is damaged ({' '.join(answer.split())})",
             str(file),
             "Restore the last backup with `vfscreen restore`; the damaged file is kept beside it.",
         )

@@ -14,7 +14,17 @@ import typer
 
 from db.backup import restore as restore_store
 from ui.composition import open_house, shelf_in
-from ui.console import DONE, NAMED_FAILURE, REFUSED, complain, displayless, ended, note, progress_shown
+from ui.console import (
+    DONE,
+    NAMED_FAILURE,
+    REFUSED,
+    complain,
+    displayless,
+    ended,
+    note,
+    one_line,
+    progress_shown,
+)
 from ui.demo_command import headless_demo, import_demo
 from ui.doctor_command import examine
 from ui.engine_client import ModelChoice
@@ -153,7 +163,7 @@ def import_cases(
         for result in imports:
             counts[result.kind] += 1
             series += [result.series_id] if result.series_id else []
-            print(f"{result.kind:8}{result.where}: {result.words}", flush=True)
+            print(one_line(f"{result.kind:8}{result.where}: {result.words}"), flush=True)
         if mask is not None and series:
             print(keep_with_mask(house, series, BodiesFrom(mask, mask_kind)))
     print(
@@ -267,7 +277,7 @@ def doctor(data: Data = None) -> None:
     """Looks at the program, its models and its store, and says what is wrong."""
     report = examine(data_folder(data))
     for line in report.lines:
-        print(line)
+        print(one_line(line))
     if report.faults:
         raise typer.Exit(NAMED_FAILURE)
 

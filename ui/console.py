@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -22,15 +23,20 @@ from vfscreen.ports import Progress
 PLAIN_SECONDS = 10.0
 DONE, NAMED_FAILURE, WRONG_USAGE, REFUSED = 0, 1, 2, 3
 
+_MOVES_CURSOR = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _SYSTEM_REFUSES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
 
 Answer = TypeVar("Answer")
 
 
+def one_line(text: str) -> str:
+    """Returns a text without line ends and whatever else moves a terminal's cursor: names of files may hold them."""
+    return _MOVES_CURSOR.sub(" ", text)
+
+
 def complain(error: KnownError) -> None:
     """Prints a named failure as one line: `vfscreen: WHAT: WHERE: WHAT TO DO`."""
-    line = f"vfscreen: {error.what}: {error.where}: {error.todo}"
-    print(" ".join(line.split()), file=sys.stderr, flush=True)
+    print(one_line(f"vfscreen: {error.what}: {error.where}: {error.todo}"), file=sys.stderr, flush=True)
 
 
 def ended(work: Callable[[], int]) -> int:
@@ -91,10 +97,14 @@ def progress_shown(what: str) -> Iterator[Progress]:
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        # Without markup: a folder may be called [/b].
+        words = TextColumn("{task.description}", markup=False)
+        columns = (words, BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
         with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=1.0)
-            yield lambda doing, share: bar.update(task, description=f"{what}: {doing}", completed=share)
+            task = bar.add_task(one_line(what), total=1.0)
+            yield lambda doing, share: bar.update(
+                task, description=one_line(f"{what}: {doing}"), completed=share
+            )
         return
     yield _plain_lines(what)
 
@@ -107,7 +117,7 @@ def _plain_lines(what: str) -> Progress:
         nonlocal last, due
         stage = doing.split(" ")[0]
         if stage != last or (share < 1.0 and monotonic() >= due):
-            print(f"{what}: {doing}", file=sys.stderr, flush=True)
+            print(one_line(f"{what}: {doing}"), file=sys.stderr, flush=True)
             last, due = stage, monotonic() + PLAIN_SECONDS
 
     return show

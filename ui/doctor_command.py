@@ -94,7 +94,13 @@ def _look_at_store(folder: DataFolder) -> tuple[list[str], list[str]]:
     with house.store:
         lines = [f"store: {house.store.file}, {len(house.store.all_readings())} readings", *house.store.notes]
         lines += [f"audit: {len(house.store.events())} lines", _trainings(house.store.training_runs())]
-        return lines, house.store.check() + _look_at_key(house) + _lost_models(house)
+        faults = [
+            *house.store.check(),
+            *_look_at_key(house),
+            *_lost_models(house),
+            *_look_at_reference(house),
+        ]
+        return lines, faults
 
 
 def _trainings(newest_first: list[TrainingRun]) -> str:
@@ -119,6 +125,15 @@ def _look_at_key(house: House) -> list[str]:
         return []
     try:
         key_of(house.store, house.folder.key)
+    except KnownError as error:
+        return [str(error)]
+    return []
+
+
+def _look_at_reference(house: House) -> list[str]:
+    """A reference file that was chosen in the settings and cannot be read stops every screening."""
+    try:
+        house.settings.reference_choice(house.folder.root).table()
     except KnownError as error:
         return [str(error)]
     return []

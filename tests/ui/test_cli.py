@@ -19,6 +19,7 @@ from tests.dicom_writer import Writing, cut, small_ct, write_series
 from ui.composition import shelf_in
 from ui.screen_command import models_to_use, picture_names
 from vfscreen.data_folder import DataFolder
+from vfscreen.intake.survey import GIVE_A_CT
 from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import bundled_model
 from vfscreen.volume import Volume
@@ -151,6 +152,21 @@ def test_paths_that_lead_nowhere_are_refused_by_name(run: Run, tmp_path: Path) -
     imported = run("import", *(tmp_path / name for name in names))
     assert imported.returncode == 3
     assert imported.stdout.splitlines()[-1] == "0 taken, 0 known, 3 refused"
+
+
+NAMES_OF_TROUBLE = {"two\nlines": "two lines", "\x1b[2Jclear": " [2Jclear"}
+"""What folders may be called on Linux, and how they are printed."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows takes no such names")
+def test_a_name_that_moves_the_cursor_stays_on_its_line(run: Run, tmp_path: Path) -> None:
+    for name in NAMES_OF_TROUBLE:
+        (tmp_path / name).mkdir()
+    done = run("import", *(tmp_path / name for name in NAMES_OF_TROUBLE))
+    assert done.stdout.splitlines() == [
+        *(f"refused {tmp_path / shown}: no CT here: {GIVE_A_CT}" for shown in NAMES_OF_TROUBLE.values()),
+        "0 taken, 0 known, 2 refused",
+    ]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")

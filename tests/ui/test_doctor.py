@@ -40,6 +40,11 @@ def test_a_model_that_the_store_knows_and_nobody_finds_is_a_fault(house: House) 
     assert "grader-gone" in faults_of(house)[0]
 
 
+def test_a_reference_file_that_cannot_be_read_is_a_fault(house: House) -> None:
+    house.folder.settings.write_text('reference_file = "healthy.csv"')
+    assert "healthy.csv" in faults_of(house)[0]
+
+
 def test_the_last_training_is_told_with_its_outcome(house: House) -> None:
     now = datetime(2026, 11, 25, tzinfo=UTC)
     house.store.record_training(TrainingRun(now, now, "grader-1", "grader-2", "refused", "May be worse."))

@@ -90,6 +90,12 @@ def test_many_files_with_the_same_fault_share_a_line(tmp_path: Path):
     ]
 
 
+def test_an_empty_folder_is_refused(tmp_path: Path):
+    (refused,) = judge([tmp_path], None, silent)
+    assert isinstance(refused, Refusal)
+    assert (refused.where, refused.reason) == (str(tmp_path), "no CT here")
+
+
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path):
     assert list(judge([tmp_path / "gone"], None, silent)) == [
         Refusal(

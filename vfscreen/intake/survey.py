@@ -23,6 +23,7 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".iso")
 _COPY_AGAIN = "copy it again"
 _CHECK_RIGHTS = "check your rights to it"
+NO_CT, GIVE_A_CT = "no CT here", "give a CT as DICOM, NIfTI, NRRD or MetaImage"
 CHECK_PATH = "check the path and your rights to it"
 _NO_TEXT = "its name is no text in this system's encoding (rename it)"
 _STEP_FILES = 50

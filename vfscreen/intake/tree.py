@@ -10,7 +10,7 @@ from vfscreen.findings import Refusal
 from vfscreen.intake.dicom_series import group, load, stack_series
 from vfscreen.intake.loaded import LoadedSeries
 from vfscreen.intake.study import Pseudonyms, read_one_volume
-from vfscreen.intake.survey import Unusable, survey, told
+from vfscreen.intake.survey import GIVE_A_CT, NO_CT, Unusable, survey, told
 from vfscreen.ports import Progress
 
 
@@ -23,6 +23,8 @@ def judge(
     Files that are no part of a CT come last; many with the same fault share a line.
     """
     found = survey(paths, progress)
+    if not (found.slices or found.volumes or found.unusable):
+        yield from (Refusal(str(path), NO_CT, GIVE_A_CT) for path in paths)
     series = group(found.slices)
     total = len(series) + len(found.volumes)
     for done, one in enumerate(series):
