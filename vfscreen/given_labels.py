@@ -22,18 +22,21 @@ from vfscreen.masks.reading import read_mask
 from vfscreen.ports import CaseStore, Located
 from vfscreen.screening import bodies_as_told
 
+KNOWN = "its grades are known"
+
 
 def keep_labels(
     store: CaseStore, series_id: str, scan: LabelledScan, loaded: LoadedSeries, reader: str, now: datetime
 ) -> tuple[str, list[Refusal]]:
     """Keeps a scan's bodies and grades; returns what was kept, in words, and the grades that found no body.
 
-    What this reader has said before of the series is not said again.
+    What this reader has said before of a body is not said again.
     """
     graded = {level: grade for level, grade in scan.grades.items() if level in ASSESSED}
-    case = store.case(series_id, reader)
-    if not graded or case.readings:
-        return ("its grades are known" if graded else "not graded"), []
+    if not graded:
+        return "not graded", []
+    if len(store.case(series_id, reader).readings) >= len(graded):
+        return KNOWN, []
     try:
         located, name = _located(scan, loaded)
     except RefusedInput as error:
@@ -44,7 +47,8 @@ def keep_labels(
         str(loaded.source), loaded.facts, findings, located.refusals, located.warnings, {"localiser": name}
     )
     kept = store.record_screening(series_id, made, GeometrySource.MASK)
-    shown = {body.body_id for body in store.case(series_id, reader).bodies}  # not those a reader took away
+    case = store.case(series_id, reader)
+    shown = {body.body_id for body in case.bodies}  # not those a reader took away
     places = {  # by the data set's own name of a body: a reader may have given it another
         body.level: (body_id, version)
         for body, (body_id, version) in zip(bodies, kept, strict=True)
@@ -53,11 +57,12 @@ def keep_labels(
     readings = [
         _reading(*places[level], ReadGrade(float(grade)), reader, now)
         for level, grade in graded.items()
-        if level in places
+        if level in places and places[level][0] not in case.readings
     ]
     if readings:
         store.store_readings(readings)
-    return f"{len(readings)} grades by {reader}", list(_missing(scan, graded.keys() - places.keys()))
+    words = KNOWN if case.readings and not readings else f"{len(readings)} grades by {reader}"
+    return words, list(_missing(scan, located, graded.keys() - places.keys()))
 
 
 def _located(scan: LabelledScan, loaded: LoadedSeries) -> tuple[Located, str]:
@@ -87,7 +92,11 @@ def _reading(body_id: str, version: int, grade: ReadGrade, reader: str, now: dat
     )
 
 
-def _missing(scan: LabelledScan, levels: set[Level]) -> Iterator[Refusal]:
+def _missing(scan: LabelledScan, located: Located, levels: set[Level]) -> Iterator[Refusal]:
     where = str(scan.mask or scan.centroids or scan.ct)
+    reasons = {refusal.where: refusal.reason for refusal in located.refusals}
     for level in sorted(levels, key=lambda level: level.rank):
-        yield Refusal(where, f"{level} is graded, but is not there", "check the label of this grade")
+        if str(level) in reasons:
+            yield Refusal(where, f"{level} is graded, but {reasons[str(level)]}")
+        else:
+            yield Refusal(where, f"{level} is graded, but is not there", "check the label of this grade")

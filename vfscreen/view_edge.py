@@ -40,6 +40,21 @@ def cut_by_view(
     return np.asarray(cut.any(1) | (at_edge & doubtful))
 
 
+def beyond_the_edge(cut: NDArray[np.bool_], margin_mm: Float) -> NDArray[np.bool_]:
+    """Says which bodies lie further out than one that the upper or the lower edge cuts, and so are none: of a vertebra
+    whose body is out of view a spinous process may hang into it.
+
+    Shapes: bodies from the head down; cut (n,), the result of `cut_by_view`; margin_mm (n, 6); the result (n,).
+    """
+    beyond = np.zeros(len(cut), bool)
+    for k in np.flatnonzero(cut):
+        if margin_mm[k, :3].min() < margin_mm[k, 3:].min():
+            beyond[:k] = True
+        else:
+            beyond[k + 1 :] = True
+    return beyond
+
+
 def flags_of_shape(points: Float, margin_mm: Float, cut: NDArray[np.bool_]) -> list[tuple[str, ...]]:
     """Flags bodies that are unlike their neighbours or touch the edge; those that are cut are no neighbours.
 

@@ -108,6 +108,34 @@ def test_a_second_import_says_nothing_twice(store: Store, tmp_path: Path):
     assert len(store.all_readings()) == 2
 
 
+def test_a_grade_that_was_corrected_since_is_kept_beside_those_that_are_known(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    (folder / "annotation.yaml").write_text("a: {19: 0, 20: 7}\n", encoding="utf-8")
+    taken, fault = import_all(store, tmp_path, folder)
+    assert taken.words.endswith(f"1 grades by {READER}") and "has the grade 7" in fault.words
+    (folder / "annotation.yaml").write_text("a: {19: 0, 20: 2}\n", encoding="utf-8")
+    (known,) = import_all(store, tmp_path, folder)
+    assert known.words.endswith(f"1 grades by {READER}")
+    case = store.case(taken.series_id, READER)
+    said = {body.vertebra.level: case.readings[body.body_id].grade for body in case.bodies}
+    assert said == {Level.T12: ReadGrade.NORMAL, Level.L1: ReadGrade.MODERATE}
+
+
+def test_a_graded_sliver_is_told_as_one(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    mask = folder / "seg" / "a.nii.gz"
+    image = nibabel.load(mask)
+    voxels = np.asarray(image.dataobj).copy()
+    voxels[18:22, 5:20, -2:] = 18
+    nibabel.save(nibabel.Nifti1Image(voxels, image.affine), mask)
+    (folder / "annotation.yaml").write_text("a: {18: 1, 19: 0, 20: 2}\n", encoding="utf-8")
+    taken, missing = import_all(store, tmp_path, folder)
+    assert taken.words.endswith(f"2 grades by {READER}")
+    assert missing.words == "T11 is graded, but only a sliver of it is in the mask"
+    known, again = import_all(store, tmp_path, folder)
+    assert known.words.endswith("its grades are known") and again.words == missing.words
+
+
 def test_verse_is_taken_in_with_one_patient_a_subject(store: Store, tmp_path: Path):
     folder = write_verse_set(tmp_path / "verse", {"verse011": GRADES, "verse012": {20: 1, 21: 0}})
     first, second = import_all(store, tmp_path, folder)

@@ -89,6 +89,19 @@ def test_bodies_at_the_edge_of_the_view_are_not_measured() -> None:
     assert {refusal.where for refusal in located(spine).refusals} == {"T12", "L3"}
 
 
+def test_a_process_that_hangs_into_the_view_is_no_body() -> None:
+    spine = made_spine(margin_mm=0.0)
+    voxels = spine.mask.voxels.copy()
+    front, back = (
+        spine.mask.indices_of(np.array(corner)).round().astype(int)
+        for corner in ([-10.0, 28.0, 0.0], [10.0, 48.0, 0.0])
+    )
+    voxels[front[0] : back[0], front[1] : back[1], -11:] = int(Level.T11)
+    found = located(spine, Volume(voxels, spine.mask.affine))
+    assert not by_level(found)[Level.T11].whole and by_level(found)[Level.T11].points is None
+    assert ("T11", "cut by the edge of the scan") in [(r.where, r.reason) for r in found.refusals]
+
+
 def test_a_sliver_is_refused_by_its_name() -> None:
     spine = made_spine()
     voxels = spine.mask.voxels.copy()

@@ -25,7 +25,7 @@ from vfscreen.masks.reading import read_mask
 from vfscreen.masks.six_points import points_of_mask
 from vfscreen.masks.total_segmentator import segmented
 from vfscreen.ports import Located, Progress
-from vfscreen.view_edge import cut_by_view, flags_of_shape
+from vfscreen.view_edge import beyond_the_edge, cut_by_view, flags_of_shape
 from vfscreen.volume import Volume, slice_distance_mm
 
 Float = NDArray[np.float64]
@@ -90,6 +90,7 @@ def _measured(
     frames = _own_frames(placed)
     moved = towards_half_level(volume, frames, np.stack(placed))
     cut = cut_by_view(moved.points, moved.margin_mm, slice_distance_mm(volume))
+    cut |= beyond_the_edge(cut, moved.margin_mm)
     doubts = _doubts(moved, np.stack(placed), cut, volume, voxel_mm)
     vertebrae, refusals = [], []
     place = 0
