@@ -96,7 +96,7 @@ def test_a_process_that_hangs_into_the_view_is_no_body() -> None:
         spine.mask.indices_of(np.array(corner)).round().astype(int)
         for corner in ([-10.0, 28.0, 0.0], [10.0, 48.0, 0.0])
     )
-    voxels[front[0] : back[0], front[1] : back[1], -11:] = int(Level.T11)
+    voxels[front[0] : back[0], front[1] : back[1], -14:-3] = int(Level.T11)
     found = located(spine, Volume(voxels, spine.mask.affine))
     assert not by_level(found)[Level.T11].whole and by_level(found)[Level.T11].points is None
     assert ("T11", "cut by the edge of the scan") in [(r.where, r.reason) for r in found.refusals]
