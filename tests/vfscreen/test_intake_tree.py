@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.dicom_writer import Writing, cut, small_ct, write_series
 from vfscreen.errors import UnreadableFile
 from vfscreen.findings import Refusal
 from vfscreen.intake import LoadedSeries, Pseudonyms, judge, read_study
+from vfscreen.intake.nifti import write_nifti
 from vfscreen.volume import Volume
 
 KEY = b"k" * 32
@@ -126,6 +128,20 @@ def test_the_next_series_is_read_only_when_it_is_asked_for(ct: Volume, tmp_path:
     assert isinstance(second, Refusal)
     assert "damaged or cut short" in second.reason
     assert isinstance(next(judged), LoadedSeries)
+
+
+def test_a_folder_that_vanishes_on_the_way_is_said_file_by_file(ct: Volume, tmp_path: Path):
+    """As when a stick is pulled while its series are read."""
+    write_series(tmp_path / "first", ct)
+    write_series(tmp_path / "second", ct, Writing(series="second"))
+    write_nifti(ct, tmp_path / "third.nii.gz")
+    judged = judge([tmp_path], None, silent)
+    assert isinstance(next(judged), LoadedSeries)
+    shutil.rmtree(tmp_path)
+    assert [one.reason.split(" (")[0] for one in judged if isinstance(one, Refusal)] == [
+        "the file cannot be read",
+        "the file cannot be read",
+    ]
 
 
 def test_progress_is_told_from_nought_to_one(ct: Volume, tmp_path: Path):

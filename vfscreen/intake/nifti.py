@@ -144,6 +144,8 @@ def _size(spacing_mm: Float) -> str:
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableFile:
+    if isinstance(error, FileNotFoundError | PermissionError):  # a stick that was pulled, a closed folder
+        return UnreadableFile("the file cannot be read", str(path), "check the path and your rights to it")
     return UnreadableFile(
         f"the file is damaged or cut short ({error})".replace("\n", " "), str(path), "copy it again"
     )

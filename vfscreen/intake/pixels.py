@@ -68,7 +68,7 @@ def read_voxels(slices: tuple[SliceHeader, ...]) -> NDArray[np.int16]:
             _read_file(path, members, voxels)
         except (RuntimeError, ValueError, LookupError, AttributeError, TypeError, OSError, EOFError) as error:
             raise UnreadableFile(
-                f"{_what_failed(members[0][1])} ({error})".replace("\n", " "),
+                f"{_what_failed(members[0][1], error)} ({error})".replace("\n", " "),
                 str(path),
                 "copy or export it again",
             ) from error
@@ -96,7 +96,9 @@ def _hounsfield(stored: NDArray[Any], header: SliceHeader) -> NDArray[np.int16]:
     return values
 
 
-def _what_failed(header: SliceHeader) -> str:
+def _what_failed(header: SliceHeader, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | PermissionError):  # a stick that was pulled, a closed folder
+        return "the file cannot be read"
     if header.syntax.is_compressed and header.syntax not in DECODERS:
         return f"compressed as {header.syntax.name}, which cannot be read here"
     return "the pixels are damaged or cut short"
