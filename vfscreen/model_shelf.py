@@ -222,7 +222,17 @@ def import_model(shelf: Shelf, weights: Path) -> ModelFile:
 
 
 def compare_cards(first: ModelCard, second: ModelCard) -> list[Difference]:
-    """Puts the figures of two cards side by side, by name."""
+    """Puts the figures of two cards side by side, by name.
+
+    Raises:
+        ModelRefused: they are not of one kind, so that no figure of the one means anything to the other.
+    """
+    if first.kind != second.kind:
+        raise ModelRefused(
+            f"a {first.kind} cannot be compared with a {second.kind}",
+            f"{first.id}, {second.id}",
+            "name two of a kind",
+        )
     one, two = _figures(first.metrics), _figures(second.metrics)
     return [Difference(name, one.get(name), two.get(name)) for name in dict.fromkeys([*one, *two])]
 

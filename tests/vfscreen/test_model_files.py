@@ -240,6 +240,8 @@ def test_two_cards_are_compared_figure_by_figure() -> None:
     card = ModelCard(id="a", kind=GRADER, architecture="x", licence="l")
     first = replace(card, metrics={"auroc": {"value": 0.9, "name": "text"}, "kappa": 0.7, "checked": True})
     second = replace(card, metrics={"auroc": {"value": 0.8}, "recall": 1})
+    with pytest.raises(ModelRefused, match="a grader cannot be compared with a localiser"):
+        compare_cards(first, replace(second, kind=ModelKind.LOCALISER))
     assert compare_cards(first, second) == [
         Difference("auroc.value", 0.9, 0.8),
         Difference("kappa", 0.7, None),
