@@ -146,6 +146,10 @@ def import_cases(
     ] = None,
     mask: Mask = None,
     mask_kind: MaskNumbers = MaskKind.AUTO,
+    grades: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="VerSe's grade table, where it lies outside of the data set."),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Walks the paths, judges each series, and says what was taken, what was refused, and why.
@@ -159,7 +163,9 @@ def import_cases(
     series: list[str] = []
     with house.store, progress_shown("import") as progress:
         key = key_of(house.store, house.folder.key)
-        imports = import_paths(paths, house.store, house.cache, key=key, patient=patient, progress=progress)
+        imports = import_paths(
+            paths, house.store, house.cache, key=key, patient=patient, grades=grades, progress=progress
+        )
         for result in imports:
             counts[result.kind] += 1
             series += [result.series_id] if result.series_id else []

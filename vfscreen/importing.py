@@ -16,9 +16,11 @@ from vfscreen.intake.pseudonym import PUT_IT_BACK, key_print, pseudonym_key
 from vfscreen.intake.study import is_same_series
 from vfscreen.layouts import LabelledSet, files_beside, find_layout
 from vfscreen.layouts.published import ANNOTATION
+from vfscreen.layouts.verse import READER as VERSE_READER
 from vfscreen.ports import CaseStore, Progress
 from vfscreen.slice_cache import SliceCache
 
+_GRADES_OF_NOTHING = "these grades belong to no data set in VerSe's layout"
 NOBODY = ""
 """The reader who asks for a case only to see what is known of it."""
 
@@ -66,33 +68,42 @@ def import_paths(
     *,
     key: bytes,
     patient: str | None = None,
+    grades: Path | None = None,
     progress: Progress,
 ) -> Iterator[Imported]:
     """Imports everything at or below the paths, one series in memory at a time; one result a series or fault.
 
     `key` is that of the pseudonyms; `patient` names the patient of all of it, instead of what the files say. A folder
-    laid out as a published data set is taken in with its grades, patients by their names there if `patient` is None.
+    laid out as a published data set is taken in with its grades, patients by their names there if `patient` is None;
+    `grades` is VerSe's grade table where it lies elsewhere.
 
     Raises:
         MixedStudy: `patient` names the one patient of a data set that has several; what was taken before stays.
         KnownError: the store or the disk failed; what was taken before stays.
     """
     others: list[Path] = []
+    is_graded = False
     for path in paths:
         try:
-            found = find_layout(path)
+            found = find_layout(path, grades)
         except RefusedInput as error:
             yield _refused(Refusal(error.where, error.what, error.todo))
+            is_graded |= error.where == str(grades)
             if Path(error.where).name == ANNOTATION:  # other tools write such a file too
                 others.append(path)
             continue
         if found is None:
             others.append(path)
         else:
+            is_graded |= found.reader == VERSE_READER
             if patient is not None:
                 _check_one_patient(found, path)
             yield from _take_set(found, store, cache, key, patient, progress)
             others += files_beside(path, found)
+    if grades is not None and not is_graded:
+        yield _refused(
+            Refusal(str(grades), _GRADES_OF_NOTHING, "give the folder of VerSe's data set with it")
+        )
     if not others:
         return
     for judged in judge(others, Pseudonyms(key, patient), progress):

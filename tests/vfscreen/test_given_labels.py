@@ -35,10 +35,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def import_all(store: Store, folder: Path, *paths: Path, patient: str | None = None) -> list[Imported]:
+def import_all(
+    store: Store, folder: Path, *paths: Path, patient: str | None = None, grades: Path | None = None
+) -> list[Imported]:
     cache = SliceCache(folder / "cache", 10**9)
     return list(
-        import_paths(paths, store, cache, key=b"k" * 32, patient=patient, progress=lambda what, share: None)
+        import_paths(
+            paths, store, cache, key=b"k" * 32, patient=patient, grades=grades, progress=lambda *_: None
+        )
     )
 
 
@@ -141,6 +145,27 @@ def test_verse_is_taken_in_with_one_patient_a_subject(store: Store, tmp_path: Pa
     first, second = import_all(store, tmp_path, folder)
     assert first.words.endswith(f"2 grades by {VERSE}") and second.kind is ImportKind.TAKEN
     assert len({row.pseudonym for row in store.worklist("anna", Mode.READ)}) == 2
+
+
+def test_the_grade_table_of_verse_may_lie_elsewhere(store: Store, tmp_path: Path):
+    folder = write_verse_set(tmp_path / "verse", {"verse011": GRADES})
+    table = tmp_path / "supplement.csv"
+    table.write_text("subject,level,grade\nverse011,L1,3\n", encoding="utf-8")
+    (taken,) = import_all(store, tmp_path, folder, grades=table)
+    assert taken.words.endswith(f"1 grades by {VERSE}")
+    assert [one.grade for *_, one in store.all_readings()] == [ReadGrade.SEVERE]
+
+
+def test_a_grade_table_that_belongs_to_nothing_here_or_is_none_is_told_once(store: Store, tmp_path: Path):
+    folder = write_published_set(tmp_path / "set", {"a": GRADES})
+    table = tmp_path / "supplement.csv"
+    table.write_text("subject,level,grade\nverse011,L1,3\n", encoding="utf-8")
+    taken, told = import_all(store, tmp_path, folder, grades=table)
+    assert taken.kind is ImportKind.TAKEN
+    assert told.where == str(table) and "belong to no data set in VerSe's layout" in told.words
+    table.write_text("nothing", encoding="utf-8")
+    (told,) = import_all(store, tmp_path, write_verse_set(tmp_path / "v", {"verse011": GRADES}), grades=table)
+    assert told.where == str(table) and "no table of grades" in told.words
 
 
 def test_without_a_mask_the_centroids_tell_where_the_bodies_are(store: Store, tmp_path: Path):
