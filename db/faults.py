@@ -41,7 +41,7 @@ def known_error(error: sqlite3.Error, file: Path) -> KnownError | None:
             "The label file is busy", where, "Another program is writing to it. Try again in a moment."
         )
     if not _FULL.isdisjoint({code, extended}):
-        return DiskFull("Not stored, the disk is full", where, "Free some room, then do it again.")
+        return DiskFull("The disk is full", where, "Free some room.")
     if code in _DAMAGED:
         return StoreDamaged(
             "The label file is damaged",

@@ -123,7 +123,13 @@ def stored(level: str, sign: str, time: datetime) -> str:
 
 def not_stored(error: KnownError) -> str:
     """Says that a reading could not be written, and that it is kept."""
-    return f"Not stored: {error.what}. The grade is kept in memory; {error.todo}, then press any grade key."
+    what, todo = _inside(error.what), _inside(error.todo)
+    return f"Not stored: {what}. The grade is kept in memory; {todo}, then press any grade key."
+
+
+def _inside(sentence: str) -> str:
+    """Returns a sentence as a part of another one."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def lost(level: str, sign: str, why: str) -> str:

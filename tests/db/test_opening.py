@@ -190,7 +190,7 @@ def test_a_full_disk_is_named_and_nothing_of_the_verb_is_stored(store: Store, op
         while True:
             say(store, case, 0, ReadGrade.MILD)
 
-    with pytest.raises(DiskFull, match="Not stored"):
+    with pytest.raises(DiskFull, match="The disk is full"):
         grade_for_ever()
     stored = len(store.all_readings())
     with opened.reading.connect() as connection:

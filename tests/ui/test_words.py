@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
+from db.faults import known_error
 from tests.ui.department import READER
 from ui import words
 from ui.desktop.room import ReadingRoom
@@ -53,6 +56,16 @@ def test_a_known_error_is_three_sentences() -> None:
     assert (
         words.known(DiskFull("the disk is full", "/d", "free some room"))
         == "The disk is full. /d. Free some room."
+    )
+
+
+def test_a_reading_that_the_store_could_not_write_is_said_in_one_sentence() -> None:
+    full = sqlite3.OperationalError()
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    error = known_error(full, Path("vfscreen.sqlite"))
+    assert error is not None
+    assert words.not_stored(error) == (
+        "Not stored: the disk is full. The grade is kept in memory; free some room, then press any grade key."
     )
 
 
