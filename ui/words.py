@@ -60,12 +60,11 @@ GENANT = (
 )
 NO_STUDY = "No study is open.\nClick one in the worklist, or press Enter for the next to do."
 WITH_THE_MODEL = "Shown together with the model."
-EMPTY_LIST = "No study yet.\nImport a CT: Study, Import folder,\nor drop a folder here."
+EMPTY_LIST = "No study yet. Import a CT (menu Study, or Ctrl+I), or drop a folder here."
 NOTHING_FITS = "No study fits this choice."
 PREPARING = "Preparing the picture…"
 READING_FILES = "Reading the files of this study again…"
-NOT_SCREENED = "No vertebra has been found here yet."
-NO_BODIES = "No vertebrae are known here yet. The model looks for them in the background."
+NO_BODIES = "No vertebra is marked here.  I: add one by a click.  A new study is looked at in the background."
 NOTHING_TO_UNDO = "Nothing to undo."
 NOTHING_TO_REDO = "Nothing to redo."
 GRADE_UNSTORED = "A grade is not stored yet. Press any grade key to store it, then ask for the opinion again."
@@ -109,6 +108,11 @@ SMALL_WINDOW = "This window is small: 1280 x 720 or more is needed to read."
 
 
 _MANY = 6
+
+
+def taken_back(what: str, level: str, sign: str) -> str:
+    """Says what stands of a vertebra after an undo or redo: "Undone: T9 = 1", or that nothing does."""
+    return f"{what}: {level} is not graded" if sign == "_" else f"{what}: {level} = {sign}"
 
 
 def clock(time: datetime) -> str:
@@ -176,7 +180,7 @@ def spine(case: Case | None) -> str:
     names = [level(body.vertebra) for body in bodies]
     if len(names) > _MANY:
         names = [*names[:2], "…", *names[-2:]]
-    return " ".join(names) or "no vertebra"
+    return " ".join(names) or "none is left"
 
 
 def heights(measured: Heights) -> str:
@@ -279,7 +283,7 @@ def imported(taken: int, known_already: int, refused: int) -> str:
 
 def levels_visible(levels: str) -> str:
     """Names the levels of a study in the header."""
-    return f"{levels} visible" if levels else "levels not found yet"
+    return f"{levels} visible" if levels else "no level known"
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ def test_the_same_undo_takes_names_back_and_then_the_grade(room: ReadingRoom) ->
     assert (names(room), room.here) == (list(LEVELS), here)
     assert room.said == "Undone: T9 T10 T11 T12 L1 L2"
     grading.undo(room)
-    assert room.said == "Undone: T9 = _"
+    assert room.said == "Undone: T9 is not graded"
     grading.redo(room)
     grading.redo(room)
     assert names(room)[0] == "T8"

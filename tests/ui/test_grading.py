@@ -150,7 +150,7 @@ def test_undo_goes_back_to_its_vertebra_and_redo_does_it_again(room: ReadingRoom
     grading.grade(room, ReadGrade.MILD)
     room.step_body(3)
     grading.undo(room)
-    assert (level(room), room.reading(), room.said) == ("T9", None, "Undone: T9 = _")
+    assert (level(room), room.reading(), room.said) == ("T9", None, "Undone: T9 is not graded")
     grading.redo(room)
     assert stored(room, "T9").grade is ReadGrade.MILD
     assert room.said == "Done again: T9 = 1"

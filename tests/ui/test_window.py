@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,8 @@ from ui.desktop.states import Chooser
 from ui.desktop.window import PLACE_FILE, MainWindow
 from vfscreen.errors import StoreLocked
 from vfscreen.findings import Mode
+from vfscreen.genant import ReadGrade
+from vfscreen.reading import Answer, new_reading
 
 K = Qt.Key
 
@@ -346,6 +349,24 @@ def test_a_long_name_of_the_reader_takes_no_room_from_the_window(window: MainWin
     window.room.reader = "Dr Maximiliane von und zu Hohenstein-Schwarzenberg, Department of Radiology" * 2
     window.header.show_room(window.room)
     assert window.minimumSizeHint().width() <= max(least, 1280)
+
+
+def test_while_no_study_is_open_enter_opens_the_next_to_do_and_no_key_is_typed(
+    house: House, wait: Wait
+) -> None:
+    """The search had the focus: digits were typed into it, and Enter opened its first line, done or not."""
+    done, left = (row.series_id for row in house.store.worklist(house.reader, Mode.READ))
+    case = house.store.case(done, house.reader)
+    normal, now = Answer(grade=ReadGrade.NORMAL), datetime.now(UTC)
+    house.store.store_readings(
+        [new_reading(case, body, house.reader, Mode.READ, normal, now) for body in case.bodies]
+    )
+    opened = open_window(house, wait)
+    press(opened, K.Key_0, K.Key_Return)
+    assert opened.room.case is not None and opened.room.case.series_id == left
+    wait(lambda: canvas_of(opened).hasFocus())
+    opened.close()
+    delete(opened)
 
 
 def test_ctrl_s_says_that_nothing_needs_saving(window: MainWindow) -> None:

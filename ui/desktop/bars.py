@@ -85,7 +85,7 @@ class Header(QWidget):
         facts = room.case.facts
         row = next((row for row in room.rows if row.series_id == room.case.series_id), None)
         self._study.setText(f"Study {short_name(facts.pseudonym) or room.case.series_id[:8]}")
-        thickness = f"CT {facts.thickness_mm:.1f} mm" if facts.thickness_mm else "CT"
+        thickness = f"CT {facts.thickness_mm:.3g} mm" if facts.thickness_mm else "CT"
         self._facts.setText(
             words.joined([thickness, words.levels_visible("" if row is None else row.levels)])
         )

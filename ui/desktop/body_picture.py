@@ -74,5 +74,13 @@ def paint_scale(painter: QPainter, field: QRectF, px_per_mm: float) -> None:
     painter.setPen(QPen(QColor(TEXT), 1))
     base, start = field.bottom() - 9.0, field.left() + 8
     painter.drawLine(QPointF(start, base), QPointF(start + _RULER_MM * px_per_mm, base))
-    painter.drawText(QPointF(start + 6 + _RULER_MM * px_per_mm, base + 4), f"{_RULER_MM:g} mm")
-    painter.drawText(QRectF(start, field.top(), 20, field.height()), int(Qt.AlignmentFlag.AlignVCenter), "A")
+    beside = QRectF(start + 6 + _RULER_MM * px_per_mm, base - 15, 80, 30)
+    _write(painter, beside, f"{_RULER_MM:g} mm")
+    _write(painter, QRectF(start, field.top(), 20, field.height()), "A")
+
+
+def _write(painter: QPainter, field: QRectF, text: str) -> None:
+    """Writes a text half way down a field, on a ground that keeps it readable on bone."""
+    box = painter.boundingRect(field, int(Qt.AlignmentFlag.AlignVCenter), text)
+    painter.fillRect(box.adjusted(-2, 0, 2, 0), QColor(0, 0, 0, 120))
+    painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter), text)

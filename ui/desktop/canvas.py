@@ -306,7 +306,7 @@ class Canvas(QWidget):
         self._napari.setGeometry(self.rect())
         self._sheet.setGeometry(self.rect())
         self._sheet.raise_()
-        QTimer.singleShot(0, self._sized)
+        QTimer.singleShot(0, self, self._sized)
 
     def _sized(self) -> None:
         """Looks at the same place once the new size has reached napari's canvas."""

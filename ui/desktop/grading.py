@@ -206,7 +206,7 @@ def _arrive(room: ReadingRoom, touched: Undone, what: str) -> None:
     body = room.body()
     level = "" if body is None else words.level(body.vertebra)
     if not touched.edited:
-        room.say(f"{what}: {level} = {sign_of(room.reading())}")
+        room.say(words.taken_back(what, level, sign_of(room.reading())))
     else:
         room.end_tool()
         room.say(f"{what}: {words.spine(room.case)}")
@@ -244,7 +244,7 @@ def finish(room: ReadingRoom) -> bool:
     room.asked = ""
     following = room.next_open_row()
     if following is None:
-        room.say(words.LAST_STUDY)
+        room.say(words.LAST_STUDY if room.rows else words.EMPTY_LIST)
         return False
     return room.open(following.series_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -21,7 +21,7 @@ _SPACE = 4
 _OPACITY = 0.6
 _BACKDROP = QColor(0, 0, 0, 120)
 _LETTER_GAP = 14
-_BROKEN = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+_BROKEN = int(Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,7 @@ class Overlay(QWidget):
             for drawn in self._here():
                 self._paint_mark(painter, drawn)
             self._paint_handles(painter)
+            self._paint_notice(painter)
         self._paint_texts(painter)
         painter.end()
 
@@ -181,19 +182,21 @@ class Overlay(QWidget):
     def _paint_texts(self, painter: QPainter) -> None:
         texts, wide, high = self._texts, self.width(), self.height()
         painter.setPen(QColor(TEXT))
-        painter.drawText(QPointF(_MARGIN, _MARGIN + TEXT_PX), texts.window)
-        self._paint_notice(painter)
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
-        painter.drawText(QRect(0, 0, wide - _MARGIN, high - _MARGIN), int(right), self._place)
+        field = QRectF(_MARGIN, _MARGIN, wide - 2.0 * _MARGIN, high - 2.0 * _MARGIN)
+        _write(painter, field, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), texts.window)
+        _write(painter, field, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom), self._place)
         if texts.scale_px > 0:
             base = high - _MARGIN - 2
             painter.setPen(QPen(QColor(TEXT), 1.0))
             painter.drawLine(QPointF(_MARGIN, base), QPointF(_MARGIN + texts.scale_px, base))
             for x in (_MARGIN, _MARGIN + texts.scale_px):
                 painter.drawLine(QPointF(x, base - 4), QPointF(x, base + 4))
-            painter.drawText(QPointF(_MARGIN + texts.scale_px + 8, base + 4), texts.scale)
-        sheet = QRect(_MARGIN, 6, wide - 2 * _MARGIN, high - 12)
-        ahead = QRect(self.letters_left, 6, wide // 2, high - 12)
+            beside = field.adjusted(texts.scale_px + 8, 0, 0, 4)
+            _write(
+                painter, beside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom), texts.scale
+            )
+        sheet = QRectF(_MARGIN, 6, wide - 2 * _MARGIN, high - 12)
+        ahead = QRectF(self.letters_left, 6, wide / 2, high - 12)
         painter.setFont(self._letters_font)
         sides = (
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
@@ -202,7 +205,7 @@ class Overlay(QWidget):
             Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft,
         )
         for letter, side, room in zip(texts.letters, sides, (sheet, ahead, sheet, ahead), strict=True):
-            painter.drawText(room, int(side), letter)
+            _write(painter, room, int(side), letter)
         painter.setFont(self._font)
 
     @property
@@ -213,13 +216,19 @@ class Overlay(QWidget):
         return max(self.width() // 4, _MARGIN + corner + _LETTER_GAP)
 
     def _paint_notice(self, painter: QPainter) -> None:
-        """Writes the notice line by line, broken where the picture ends, on a ground that keeps it readable on bone."""
-        top, wide = _MARGIN + 1.8 * TEXT_PX, self.width() - 2.0 * _MARGIN
+        """Writes the notice line by line, broken where the picture ends."""
+        painter.setPen(QColor(TEXT))
+        field = QRectF(_MARGIN, _MARGIN + 1.8 * TEXT_PX, self.width() - 2.0 * _MARGIN, self.height())
         for line in self._texts.notice.splitlines():
-            box = painter.boundingRect(QRectF(_MARGIN, top, wide, self.height()), int(_BROKEN), line)
-            painter.fillRect(box.adjusted(-3, 0, 3, 0), _BACKDROP)
-            painter.drawText(box, int(_BROKEN), line)
-            top += box.height() + 2
+            field.setTop(_write(painter, field, _BROKEN, line).bottom() + 2)
+
+
+def _write(painter: QPainter, field: QRectF, how: int, text: str) -> QRectF:
+    """Writes a text into a field, on a ground that keeps it readable on bone; returns where it stands."""
+    box = painter.boundingRect(field, how, text)
+    painter.fillRect(box.adjusted(-3, 0, 3, 0), _BACKDROP)
+    painter.drawText(box, how, text)
+    return box
 
 
 def _label(mark: Mark) -> str:

@@ -51,7 +51,7 @@ def panel_of(room: ReadingRoom) -> Panel:
     """Fills the panel for the vertebra that the reader is at."""
     body = room.body()
     if room.case is None or body is None:
-        return Panel(title="", why_not=words.NO_STUDY if room.case is None else words.NOT_SCREENED)
+        return Panel(title="", why_not=words.NO_STUDY if room.case is None else words.NO_BODIES)
     reading = room.reading()
     answered = is_answered(reading)
     level = words.level(body.vertebra)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ui.desktop.canvas import Box, Canvas
 
 _ABOVE_MM, _AHEAD_MM, _BEHIND_MM = 28.0, 95.0, 55.0
+_LEAST_HIGH_MM = 140.0
+"""A fit shows at least so much of the height: one vertebra alone is read beside what surrounds it."""
 _PICK_MM = 25.0
 
 
@@ -70,7 +72,7 @@ class Picture(QWidget):
         """Does one step of making the canvas, 0.03 to 0.1 s, and gives the event loop a turn before the next."""
         if self._steps:
             self._steps.pop(0)()
-            QTimer.singleShot(0, self._next_step)
+            QTimer.singleShot(0, self, self._next_step)
 
     def _make_viewer(self) -> None:
         from ui.desktop.canvas import make_viewer  # napari is in memory by now
@@ -98,8 +100,8 @@ class Picture(QWidget):
             self._show_case(self._room.case, self._room.volume)
 
     def _unveil(self) -> None:
-        self.ready.emit()
         self.show_room(Change.BODY | Change.SLICE | Change.WINDOW)
+        self.ready.emit()
 
     def show_room(self, change: Change) -> None:
         """Draws what changed in the room."""
@@ -145,7 +147,7 @@ class Picture(QWidget):
     def _show_words(self) -> None:
         room = self._room
         if room.case is None:
-            self._words.setText(words.NO_STUDY)
+            self._words.setText(words.NO_STUDY if room.rows else words.EMPTY_LIST)
         else:
             self._words.setText(words.PREPARING if room.volume is not None else words.READING_FILES)
         self._stack.setCurrentWidget(self._words)
@@ -191,7 +193,8 @@ def _spine_box(case: Case, volume: Volume) -> Box | None:
     indices = volume.indices_of(np.stack([body.vertebra.centre_lps_mm for body in case.bodies]))
     _, row_mm, column_mm = volume.spacing_mm
     _, rows, columns = volume.shape
-    top, bottom = indices[:, 1].min() - _ABOVE_MM / row_mm, indices[:, 1].max() + _ABOVE_MM / row_mm
+    above_mm = max(_ABOVE_MM, (_LEAST_HIGH_MM - float(np.ptp(indices[:, 1])) * row_mm) / 2)
+    top, bottom = indices[:, 1].min() - above_mm / row_mm, indices[:, 1].max() + above_mm / row_mm
     left, right = indices[:, 2].min() - _AHEAD_MM / column_mm, indices[:, 2].max() + _BEHIND_MM / column_mm
     return (
         max(float(top), 0.0),

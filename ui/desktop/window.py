@@ -125,10 +125,11 @@ class MainWindow(Frame):
         super().paintEvent(event)
         if not self._seen:
             self._seen = True
-            QTimer.singleShot(0, self._after_first_paint)
+            QTimer.singleShot(0, self, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
         self.shown.emit()
+        self.to_picture()
         here = self._begin_at
         if here is not None:
             self._safely(lambda: self.open(here.series_id, here))
@@ -271,9 +272,10 @@ class MainWindow(Frame):
         self.show_page(None)
 
     def to_picture(self) -> None:
-        """Gives the keys back to the picture."""
-        if self.picture.canvas is not None:
-            self.picture.canvas.setFocus()
+        """Gives the keys back to the picture; where none is seen, to the window itself and not to the search."""
+        canvas = self.picture.canvas
+        if canvas is not None and self.picture.shows_study:
+            canvas.setFocus()
         else:
             self.setFocus()
 

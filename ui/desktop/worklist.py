@@ -29,8 +29,8 @@ class Column:
 
 
 COLUMNS: dict[Mode, tuple[Column, ...]] = {
-    Mode.READ: (Column("#", 36), Column("Study", 0), Column("Levels", 84), Column("State", 106)),
-    Mode.SCREEN: (Column("#", 36), Column("Study", 0), Column("Suspicion", 76), Column("State", 106)),
+    Mode.READ: (Column("#", 36), Column("Study", 0), Column("Levels", 80), Column("State", 116)),
+    Mode.SCREEN: (Column("#", 36), Column("Study", 0), Column("Suspicion", 80), Column("State", 116)),
 }
 _TO_DO = (CaseState.NEW, CaseState.BEGUN)
 _SHORT_NAME = 8

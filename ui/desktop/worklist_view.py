@@ -25,7 +25,7 @@ from ui.desktop.worklist import COLUMNS, Column, ListedCase, Show, listed
 from vfscreen.findings import Mode
 from vfscreen.reading import graded_today_sentence
 
-WIDTH_PX = 316
+WIDTH_PX = 344
 Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 
