@@ -1,9 +1,9 @@
 """Compares what is measured on other people's masks with marks made by eye, and with published grades.
 
 The tables go into `docs/foreign_masks.md`: cases with a CT, a mask and marks (four with VerSe masks, and the demo with
-its mask in TotalSegmentator's numbers), measured on the mask alone and with the CT's endplates; the same masks on CT
-that are not theirs; and bodies of which there is a mask with published grades, but no CT. Intervals are those of
-bootstrapped patients. About a minute; needs the development cases (environment variable VFSCREEN_CASES).
+its mask in TotalSegmentator's numbers), measured on the mask alone and with the CT's endplates; and bodies of which
+there is a mask with published grades, but no CT. Intervals are those of bootstrapped patients. About a minute; needs
+the development cases (environment variable VFSCREEN_CASES).
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from vfscreen.genant import POINT_NAMES, Reference, axes_of, heights_of, three_h
 from vfscreen.intake import read_study
 from vfscreen.masks import MaskKind, MaskSet
 from vfscreen.masks.bodies import bodies_of_mask
-from vfscreen.masks.mask_localiser import BASE_MM, NOT_ITS_CT, MaskLocaliser
+from vfscreen.masks.mask_localiser import BASE_MM, MaskLocaliser
 from vfscreen.masks.reading import read_mask
 from vfscreen.masks.six_points import points_of_mask
 from vfscreen.spine_morphometry import measure_all
-from vfscreen.volume import Volume, anatomical_axes
+from vfscreen.volume import Volume
 
 Float = NDArray[np.float64]
 
@@ -53,7 +53,6 @@ PAGE = ROOT / "docs" / "foreign_masks.md"
 DEMO, VERSE = "demo", ("verse005", "verse006", "verse007", "verse008")
 LAST_OF_TOTALSEGMENTATOR = 116
 """The demo's mask counts one class more than TotalSegmentator beyond the sternum; what is above is left out."""
-SHIFT_VOXELS = (7, 9, 5)
 
 
 def masked_cases(cases: Path) -> Iterator[tuple[str, Volume, MaskLocaliser]]:
@@ -61,27 +60,14 @@ def masked_cases(cases: Path) -> Iterator[tuple[str, Volume, MaskLocaliser]]:
     with tempfile.TemporaryDirectory() as folder:
         for name in (*VERSE, DEMO):
             loaded = read_study(demo_ct() if name == DEMO else cases / name / "ct.nii.gz")
-            path = _demo_mask(Path(folder)) if name == DEMO else cases / name / "mask.nii.gz"
+            path = demo_mask(Path(folder)) if name == DEMO else cases / name / "mask.nii.gz"
             mask = read_mask(path, MaskKind.AUTO, loaded)
             say(f"{name}: {mask.form}")
             yield name, loaded.volume, MaskLocaliser(mask.name(), mask)
 
 
-def doubted(volume: Volume, localiser: MaskLocaliser) -> dict[str, bool]:
-    """Says whether the program doubts a mask on its own CT, and on the same grid filled with something else."""
-    others = {
-        "own": volume.voxels,
-        "shifted": np.roll(volume.voxels, SHIFT_VOXELS, (0, 1, 2)),
-        "turned over": volume.voxels[::-1, ::-1, ::-1],
-        "mirrored": np.flip(volume.voxels, anatomical_axes(volume.affine)[0][0]),
-    }
-    return {
-        name: NOT_ITS_CT in localiser.locate(Volume(np.ascontiguousarray(voxels), volume.affine)).warnings
-        for name, voxels in others.items()
-    }
-
-
-def _demo_mask(folder: Path) -> Path:
+def demo_mask(folder: Path) -> Path:
+    """Writes the demo's mask without what is above TotalSegmentator's own numbers."""
     image: Any = nibabel.load(demo_ct().parent / "mask.nii.gz")
     labels = np.asarray(image.dataobj).astype(np.uint8)
     labels[labels > LAST_OF_TOTALSEGMENTATOR] = 0
@@ -166,13 +152,11 @@ def main() -> int:
         return 2
     cases = Path(os.environ["VFSCREEN_CASES"])
     marked: list[MarkedBody] = []
-    doubts = []
     for name, volume, localiser in masked_cases(cases):
         found = localiser.locate(volume).vertebrae
         marked += beside_marks(name, localiser.mask, found, cases / "marks" / f"{name}.json")
-        doubts.append(doubted(volume, localiser))
     graded = list(graded_bodies(cases))
-    write_tables(PAGE, tables(marked, graded, doubts))
+    write_tables(PAGE, tables(marked, graded))
     kept = {"marked": [asdict(row) for row in marked], "graded": [asdict(row) for row in graded]}
     (ROOT / "benchmarks/results/foreign_masks.json").write_text(json.dumps(kept, indent=1) + "\n")
     figures = {name: round(value, 3) for name, (value, _, _) in figures_of(marked).items()}

@@ -89,12 +89,6 @@ def _within(rows: Sequence[MarkedBody]) -> float:
     return float(np.mean([abs(value) <= row.uncertainty_mm for row in rows for value in row.edge_mm]))
 
 
-CT_WORDS = {
-    "own": "its own CT",
-    "shifted": "that CT, moved by 7, 9 and 5 voxels",
-    "turned over": "that CT, turned over along all axes",
-    "mirrored": "that CT, left and right exchanged",
-}
 WORDS = {
     "centre_median_mm": "centre, median (mm)",
     "centre_p95_mm": "centre, 95th percentile (mm)",
@@ -108,15 +102,9 @@ WORDS = {
 }
 
 
-def tables(
-    marked: Sequence[MarkedBody], graded: Sequence[GradedBody], doubts: Sequence[dict[str, bool]]
-) -> dict[str, str]:
+def tables(marked: Sequence[MarkedBody], graded: Sequence[GradedBody]) -> dict[str, str]:
     """Returns the tables of the page by their names."""
     parts = {**_marked_tables(marked), **_graded_tables(graded)}
-    parts["doubts"] = ["| the mask lies on | masks | doubted |", "|---|---|---|"] + [
-        f"| {words} | {len(doubts)} | {sum(one[name] for one in doubts)} |"
-        for name, words in CT_WORDS.items()
-    ]
     return {name: "\n".join(lines) for name, lines in parts.items()}
 
 
