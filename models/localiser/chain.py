@@ -59,13 +59,21 @@ def peaks_of(body: Picture, step_mm: float) -> list[Peak]:
     return sorted(peaks, key=lambda peak: peak.row)
 
 
-def best_chain(peaks: list[Peak], disc: Picture, step_mm: float) -> list[Link]:
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Members from the top down, and what the sequence is worth: their scores less their costs."""
+
+    links: tuple[Link, ...] = ()
+    worth: float = 0.0
+
+
+def best_chain(peaks: list[Peak], disc: Picture, step_mm: float) -> Chain:
     """Chooses the sequence of peaks that scores best: sure bodies, discs between, even spacing, no sharp bend.
 
     A state is a pair of neighbouring members; one body may be missing between two (at a price).
     """
     if not peaks:
-        return []
+        return Chain()
     pairs = _pairs(peaks, disc, step_mm)
     by_second: dict[int, list[int]] = {}
     for k, pair in enumerate(pairs):
@@ -86,14 +94,15 @@ def best_chain(peaks: list[Peak], disc: Picture, step_mm: float) -> list[Link]:
                 best[k], before[k] = gain, earlier
     lone = int(np.argmax([peak.score for peak in peaks]))
     if not pairs or best.max() < peaks[lone].score - BODY_COST:
-        return [Link(peaks[lone], 1)]
+        return Chain((Link(peaks[lone], 1),), peaks[lone].score - BODY_COST)
     at = int(best.argmax())
+    worth = float(best[at])
     chain = [Link(peaks[pairs[at].second], pairs[at].steps)]
     while before[at] >= 0:
         chain.append(Link(peaks[pairs[at].first], pairs[int(before[at])].steps))
         at = int(before[at])
     chain.append(Link(peaks[pairs[at].first], 1))
-    return chain[::-1]
+    return Chain(tuple(chain[::-1]), worth)
 
 
 @dataclass(frozen=True, slots=True)

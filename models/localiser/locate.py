@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from models.localiser.chain import Link, best_chain, peaks_of
+from models.localiser.chain import Chain, best_chain, peaks_of
 from models.localiser.curve import Curve, curve_through, framed
 from models.localiser.endplates import find_points
 from models.localiser.level_net import ELSEWHERE, LevelNet, read_levels
@@ -57,12 +57,16 @@ class Nets:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A chain of body centres. Shapes: centres (n, 3) LPS mm; scores (n,); places (n,); sacrum (n + 1,)."""
+    """A chain of body centres, and what it is worth (`Chain`).
+
+    Shapes: centres (n, 3) LPS mm; scores (n,); places (n,); sacrum (n + 1,).
+    """
 
     centres: Float
     scores: Float
     places: NDArray[np.intp]
     sacrum: Float
+    worth: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def find_bodies(nets: Nets, volume: Volume) -> Found | None:
         if found is None:
             break
         settled = best is not None and _same_place(best, found)
-        if best is None or found.scores.sum() > best.scores.sum():
+        if best is None or found.worth > best.worth:
             best = found
         if settled or len(found.centres) < 2:
             break
@@ -132,30 +136,30 @@ def _along(nets: Nets, volume: Volume, line: Curve) -> Found | None:
     )  # the first sacral body may end the chain: it is named later
     peaks = peaks_of(np.where(stack.inside, either, np.float32(0)), stack.step_mm)
     chain = best_chain(peaks, maps.disc, stack.step_mm)
-    if not chain or np.mean([link.peak.score for link in chain]) < LOWEST_CHAIN:
+    scores = np.array([link.peak.score for link in chain.links])
+    if not len(scores) or scores.mean() < LOWEST_CHAIN:
         return None
-    centres = _centres(chain, stack, maps)
-    places = np.cumsum([link.steps for link in chain]) - chain[0].steps
-    scores = np.array([link.peak.score for link in chain])
-    return Found(centres, scores, places, _sacral_signs(chain, stack, maps))
+    places = np.cumsum([link.steps for link in chain.links]) - chain.links[0].steps
+    signs = _sacral_signs(chain, stack, maps)
+    return Found(_centres(chain, stack, maps), scores, places, signs, chain.worth)
 
 
-def _centres(chain: list[Link], stack: Stack, maps: StackMaps) -> Float:
+def _centres(chain: Chain, stack: Stack, maps: StackMaps) -> Float:
     """Places of the chain's members; how far one lies beside the line is the median of it and its neighbours."""
-    beside_mm = [float(maps.left_mm[round(link.peak.row), round(link.peak.column)]) for link in chain]
+    beside_mm = [float(maps.left_mm[round(link.peak.row), round(link.peak.column)]) for link in chain.links]
     steady_mm = ndimage.median_filter(np.array(beside_mm), size=3, mode="nearest")
     return np.array(
         [
             stack.curve.place(link.peak.row, float(left_mm), stack.posterior_of(link.peak.column))
-            for link, left_mm in zip(chain, steady_mm, strict=True)
+            for link, left_mm in zip(chain.links, steady_mm, strict=True)
         ]
     )
 
 
-def _sacral_signs(chain: list[Link], stack: Stack, maps: StackMaps) -> Float:
+def _sacral_signs(chain: Chain, stack: Stack, maps: StackMaps) -> Float:
     """How much each member, and the place below the last, looks like the first sacral body; NaN out of view."""
-    rows = np.array([link.peak.row for link in chain])
-    columns = np.array([link.peak.column for link in chain])
+    rows = np.array([link.peak.row for link in chain.links])
+    columns = np.array([link.peak.column for link in chain.links])
     gap = float(rows[-1] - rows[-2]) if len(rows) > 1 else 30.0 / stack.step_mm
     rows, columns = np.append(rows, rows[-1] + 0.9 * gap), np.append(columns, columns[-1] + 4.0)
     signs = np.full(len(rows), np.nan)

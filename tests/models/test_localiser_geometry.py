@@ -93,7 +93,7 @@ def test_a_chain_holds_every_body_and_no_rib_beside_it() -> None:
     rows = [20.0 + 20 * k for k in range(11)]
     body = a_map(rows, [0.9] * 11)
     body = np.maximum(body, a_map([88.0], [0.35], column=60.0))
-    chain = best_chain(peaks_of(body, STACK_MM), discs_between(rows), STACK_MM)
+    chain = best_chain(peaks_of(body, STACK_MM), discs_between(rows), STACK_MM).links
     assert [round(link.peak.row) for link in chain] == rows
     assert all(link.steps == 1 for link in chain)
 
@@ -101,21 +101,22 @@ def test_a_chain_holds_every_body_and_no_rib_beside_it() -> None:
 def test_a_weak_peak_on_a_disc_is_passed_over() -> None:
     rows = [20.0 + 24 * k for k in range(9)]
     body = np.maximum(a_map(rows, [0.9] * 9), a_map([80.0], [0.3]))
-    chain = best_chain(peaks_of(body, STACK_MM), discs_between(rows), STACK_MM)
+    chain = best_chain(peaks_of(body, STACK_MM), discs_between(rows), STACK_MM).links
     assert [round(link.peak.row) for link in chain] == rows
 
 
 def test_a_missing_body_leaves_a_gap_in_the_count() -> None:
     rows = [20.0 + 20 * k for k in range(11)]
     seen = [row for row in rows if row != 120]
-    chain = best_chain(peaks_of(a_map(seen, [0.9] * 10), STACK_MM), discs_between(rows), STACK_MM)
+    chain = best_chain(peaks_of(a_map(seen, [0.9] * 10), STACK_MM), discs_between(rows), STACK_MM).links
     assert [round(link.peak.row) for link in chain] == seen
     assert [link.steps for link in chain] == [1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
 
 
 def test_an_empty_map_gives_no_chain() -> None:
     assert (
-        best_chain(peaks_of(np.zeros((200, 80), np.float32), STACK_MM), np.zeros((200, 80)), STACK_MM) == []
+        best_chain(peaks_of(np.zeros((200, 80), np.float32), STACK_MM), np.zeros((200, 80)), STACK_MM).links
+        == ()
     )
 
 
