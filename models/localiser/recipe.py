@@ -100,10 +100,10 @@ def card_of(name: str, sources: list[CaseSource], plan: Plan) -> ModelCard:
 
 NOTES = (
     "The demo case (LIDC-IDRI-0001) is among the training cases and counts in no evaluation of these weights. "
-    "The recipe from nothing is `python -m models.train_localiser CASES`, about a quarter of an hour on one free core. "
-    "Known to fail: few names are certain in short or narrow views; a missing T12 is mostly not seen; the sacroiliac "
-    "joint alone may give a false short chain; a body crushed by three fifths may be taken for a part of another. "
-    "Figures of patients left out: docs/localiser.md. Research use only. Not for diagnostic use."
+    "Made from nothing by one run of the recipe, nine minutes on one free core. Known to fail: in short or narrow "
+    "views names are often uncertain; a missing T12 is mostly not seen; which of the hard heights is wrong is known "
+    "for less than half of them. Figures of patients left out: docs/localiser.md. Research use only. Not for "
+    "diagnostic use."
 )
 
 
