@@ -19,7 +19,7 @@ LARGEST_SPACING_MM = 52.0
 BODY_COST = 0.27
 """What a peak must score to be worth having: a lone weak peak costs more than it brings."""
 DISC_GAIN = 0.35
-UNEVEN_COST = 0.8
+UNEVEN_COST = 0.9
 UNEVEN_SLACK = 0.12
 BEND_COST = 0.8
 BEND_SLACK = 0.25
