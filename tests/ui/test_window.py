@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QWidget
 
 from tests.ui.department import LEVELS
+from tests.ui.test_grading import FullDisk
 from tests.ui.test_room import level
 from tests.ui.windows import PATIENCE_MS, Wait, canvas_of, delete, focused, open_window, press
 from ui.composition import House
@@ -416,6 +417,23 @@ def test_closing_waits_for_a_grade_that_is_not_stored(window: MainWindow) -> Non
     window.close()
     assert window.isVisible()
     assert "Closing would lose it" in window.trouble.words
+
+
+def test_the_warning_of_a_loss_goes_once_the_grade_is_stored(window: MainWindow, house: House) -> None:
+    """It stayed; and the place that could not be written either spoke louder than the grade."""
+    store = window.room.store
+    window.room.store = FullDisk(house)  # type: ignore[assignment]  # the store's verbs, all but one of them its own
+    press(window, K.Key_1)
+    said = window.room.said
+    assert window.room.unstored is not None
+    (house.folder.root / PLACE_FILE).unlink(missing_ok=True)
+    window._keep_place()
+    window.close()
+    assert window.trouble.isVisible() and window.room.said == said
+    assert last_place(house.folder.root / PLACE_FILE) is None
+    window.room.store = store
+    press(window, K.Key_1)
+    assert window.room.unstored is None and not window.trouble.isVisible()
 
 
 def test_closing_writes_down_study_vertebra_slice_and_window(window: MainWindow, house: House) -> None:

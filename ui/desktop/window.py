@@ -78,6 +78,7 @@ class MainWindow(Frame):
         self._acts, self._keys = acts_by_id(), acts_by_key()
         self._folded_by_hand = False
         self._seen = False
+        self._told_of_loss = False
         self._begin_at: Place | None = None
         self.build(self.room, self.fault, self._safely)
         self.closed_page.connect(self.escape)
@@ -141,6 +142,7 @@ class MainWindow(Frame):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Closes, unless a grade is not stored."""
         if self.room.unstored is not None:
+            self._told_of_loss = True
             self.trouble.say(
                 f"{self.room.said} Closing would lose it.", "Close and lose it", self._lose_and_close
             )
@@ -374,6 +376,9 @@ class MainWindow(Frame):
             self.picture.show_room(change)
             self._keep_place_soon()
             return
+        if self._told_of_loss and self.room.unstored is None:
+            self._told_of_loss = False
+            self.trouble.closed.emit()
         if change & Change.GEOMETRY:
             self.errands.grade_again()
         self.draw(change)
@@ -393,7 +398,7 @@ class MainWindow(Frame):
 
     def _keep_place(self) -> None:
         place = self.room.place()
-        if place is not None:
+        if place is not None and self.room.unstored is None:  # a grade that waits for the disk is what matters
             keep_place(self._parts.folder.root / PLACE_FILE, place)
 
     # -- Qt
