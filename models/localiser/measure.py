@@ -21,7 +21,7 @@ LOST_MM = 6.0
 UNCLEAR_MM = 3.0
 DIFFER_MM = 1.5
 LOWEST_NOISE_HU, LOWEST_FALL_HU, FURTHEST_LEVEL_MM = 5.0, 5.0, 4.0
-PLAIN_MM, BY_CLARITY, BY_APART = 1.70, 0.163, 0.082
+PLAIN_MM, BY_CLARITY, BY_APART = 1.70, 0.170, 0.071
 UNRELIABLE_SHARE = 0.1
 """Heights that are uncertain by more than this share of themselves cannot tell a mild fracture from none."""
 
@@ -77,5 +77,5 @@ def signs_of(outlines: Outlines, body: int) -> Signs:
 
 
 def uncertainty_mm(signs: Signs) -> float:
-    """Half the 95 % interval of one height, mm; its constants were fitted on patients left out."""
+    """Half the 95 % interval of one height, mm; its constants are those of `benchmarks/localiser_uncertainty.py`."""
     return float(PLAIN_MM * signs.clarity**-BY_CLARITY * np.exp(BY_APART * signs.apart_mm))
