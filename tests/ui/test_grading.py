@@ -270,7 +270,7 @@ def test_undo_and_redo_wait_for_an_unstored_reading(room: ReadingRoom, house: Ho
     assert stored(room, "T9").grade is ReadGrade.MILD
     disk.full = False
     grading.undo(room)
-    assert (room.unstored, room.said) == (None, "Undone: T10 = _")
+    assert (room.unstored, room.said) == (None, "Undone: T10 is not graded")
     assert stored(room, "T9").grade is ReadGrade.MILD
 
 
