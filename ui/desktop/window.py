@@ -398,7 +398,9 @@ class MainWindow(Frame):
 
     def _keep_place(self) -> None:
         place = self.room.place()
-        if place is not None and self.room.unstored is None:  # a grade that waits for the disk is what matters
+        if (
+            place is not None and self.room.unstored is None
+        ):  # a grade that waits for the disk is what matters
             keep_place(self._parts.folder.root / PLACE_FILE, place)
 
     # -- Qt
