@@ -398,9 +398,8 @@ class MainWindow(Frame):
 
     def _keep_place(self) -> None:
         place = self.room.place()
-        if (
-            place is not None and self.room.unstored is None
-        ):  # a grade that waits for the disk is what matters
+        waits = self.room.unstored is not None  # a grade that the disk did not take matters more
+        if place is not None and not waits:
             keep_place(self._parts.folder.root / PLACE_FILE, place)
 
     # -- Qt
