@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ PASSES = 3
 """How often the line is read, each time along the bodies of the time before; the chain that scores best is kept."""
 SETTLED_MM = 1.5
 EXTEND_MM = 32.0
+BEYOND_ENDS = 2
 SACRAL_SHARE = np.float32(0.9)
 LOWEST_CHAIN = 0.35
 """A chain whose members score less than this on average is none."""
@@ -188,6 +189,7 @@ def level_chances(nets: Nets, volume: Volume, found: Found) -> Float:
 
 def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Located:
     """Measures the bodies that have a thoracic or lumbar name and says what is refused."""
+    found, naming = _near_named(found, naming)
     kept = [k for k, level in enumerate(naming.levels) if level is not None]
     if not kept:
         return Located((), (), (NO_SPINE,))
@@ -217,6 +219,22 @@ def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Loca
             )
         )
     return Located(tuple(vertebrae), tuple(refusals), _warnings(naming))
+
+
+def _near_named(found: Found, naming: Naming) -> tuple[Found, Naming]:
+    """Leaves out the neck and the sacrum, but for the members that frames and comparisons at the ends need."""
+    named = [k for k, level in enumerate(naming.levels) if level is not None]
+    near = slice(max(named[0] - BEYOND_ENDS, 0), named[-1] + BEYOND_ENDS + 1) if named else slice(0)
+    return (
+        replace(
+            found,
+            centres=found.centres[near],
+            scores=found.scores[near],
+            places=found.places[near],
+            sacrum=found.sacrum[near],
+        ),
+        replace(naming, levels=naming.levels[near]),
+    )
 
 
 def _warnings(naming: Naming) -> tuple[str, ...]:
