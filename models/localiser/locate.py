@@ -40,7 +40,7 @@ SACRAL_SHARE = np.float32(0.9)
 LOWEST_CHAIN = 0.35
 """A chain whose members score less than this on average is none."""
 CLEAR_BODY, FAIR_BODY, FAIR_BODIES = 0.88, 0.80, 5
-"""A spine has a body this clear, or this many fair ones; chosen on slabs and pieces beside spines (patients left out)."""
+"""A spine has a body this clear, or this many fair ones; chosen on slabs and pieces beside spines of others."""
 OFF_SPINE = 0.02
 """Two opinions: how much a chain looks like no spine to the level net, times what its clearest body lacks to be one.
 From here on it is none; chosen on the same material."""
