@@ -1,9 +1,9 @@
 """Asks how spines with T13, with L6 or without T12 are named, made from patients left out.
 
-There is no real case of them. A body of a real CT is doubled or taken out with all that lies below it moved along; the
-weights that never saw the patient name the result. About two minutes; needs the weights of
-`benchmarks/localiser.py --train` and `VFSCREEN_CASES`. Writes `benchmarks/results/localiser_counts.json` and the table
-in `docs/localiser.md`.
+There is no real case of them. Of every case with both anchors of a count in view (first and last rib, or last rib and
+sacrum) a body is doubled or taken out with all that lies below it moved along; the weights that never saw the patient
+name the result. About a minute; needs the weights of `benchmarks/localiser.py --train` and `VFSCREEN_CASES`. Writes
+`benchmarks/results/localiser_counts.json` and the table in `docs/localiser.md`.
 """
 
 from __future__ import annotations
@@ -30,23 +30,10 @@ from vfscreen.ports import Localiser
 
 Float = NDArray[np.float64]
 
-MADE: tuple[tuple[str, str, str, bool], ...] = (
-    ("demo", "T13", "T12", True),
-    ("qin0014", "T13", "T12", True),
-    ("qin0009", "T13", "T12", True),
-    ("lidc0005", "T13", "T12", True),
-    ("qin0055", "T13", "T11", True),
-    ("demo", "no T12", "T12", False),
-    ("qin0009", "no T12", "T12", False),
-    ("lidc0005", "no T12", "T12", False),
-    ("qin0014", "no T12", "T12", False),
-    ("cmbcrc01068_sag", "L6", "L3", True),
-    ("cmbcrc01068_sag", "L6", "L4", True),
-    ("acrin001_b", "L6", "L3", True),
-    ("verse008", "L6", "L4", True),
-    ("totalseg_s0009", "L6", "L3", True),
-)
-"""Case, what is made of it, the body that is doubled (True) or taken out."""
+MADE = (("T13", "T12", True), ("T13", "T11", True), ("no T12", "T12", False), ("no T12", "T11", False))
+"""What is made where first and last rib are in view, of which body, doubled (True) or taken out."""
+MADE_ABOVE_SACRUM = tuple(("L6", body, True) for body in ("L2", "L3", "L4"))
+"""What is made where last rib and sacrum are in view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +108,28 @@ def table(results: list[Recount]) -> str:
 
 
 def results_of(cases: Path) -> list[Recount]:
-    """Makes and names every spine of `MADE` with the weights that never saw its patient."""
+    """Makes and names every spine whose count can be told, with the weights that never saw its patient."""
     results = []
-    for name, made, body, doubled in MADE:
-        entry = next(entry for entry in CASES if entry.name == name)
-        localiser = load_localiser(weights_without(entry.patient))
-        results.append(recount(cases, entry, localiser, made, body, doubled))
-        say(f"{name} {made}: {'right' if results[-1].right else results[-1].said}")
+    for entry in CASES:
+        for made, body, doubled in makings(cases, entry) if entry.trained and entry.levels_known else ():
+            localiser = load_localiser(weights_without(entry.patient))
+            results.append(recount(cases, entry, localiser, made, body, doubled))
+            say(f"{entry.name} {made} by {body}: {'right' if results[-1].right else results[-1].said}")
     return results
+
+
+def makings(cases: Path, entry: CaseEntry) -> list[tuple[str, str, bool]]:
+    """What can be made of a case so that both anchors of the count stay in view."""
+    truth = read_truth(cases, entry)
+    whole = [str(body.level) for body in truth.bodies if body.level in ASSESSED and body.whole]
+    wanted = list(MADE) if {"T1", "L1"} <= set(whole) else []
+    wanted += MADE_ABOVE_SACRUM if truth.reaches_sacrum and "T12" in whole else ()
+    return [one for one in wanted if one[1] in whole[1:-1]]
+
+
+def _share(results: list[Recount], made: str) -> str:
+    those = [one.right for one in results if one.made == made]
+    return f"{sum(those)} of {len(those)}"
 
 
 def main() -> int:
@@ -141,6 +142,7 @@ def main() -> int:
     figures = {
         "made": len(results),
         "right": sum(one.right for one in results),
+        **{f"right_{made}": _share(results, made) for made in ("T13", "no T12", "L6")},
         "wrong_but_certain": sum(one.certain and not one.right for one in results),
     }
     kept = {"figures": figures, "spines": [asdict(one) for one in results]}

@@ -11,13 +11,14 @@ from scipy import ndimage
 from models.localiser.chain import Chain, best_chain, peaks_of
 from models.localiser.curve import Curve, curve_through, framed
 from models.localiser.endplates import find_points
-from models.localiser.level_net import ELSEWHERE, LevelNet, read_levels
+from models.localiser.level_net import ELSEWHERE, LevelNet
+from models.localiser.looks import level_chances, looks_upside_down
 from models.localiser.measure import cut_bodies, doubts_of
 from models.localiser.naming import Naming, name_chain
 from models.localiser.points_net import PointsNet
 from models.localiser.spine_line import spine_line
 from models.localiser.stack_net import StackMaps, StackNet, read_stack
-from models.localiser.straighten import STACK_MM, STRIP_MM, Stack, coronal_strip, sagittal_stack
+from models.localiser.straighten import STACK_MM, Stack, sagittal_stack
 from models.localiser.tube_net import TubeNet, tube_probability
 from vfscreen.findings import Refusal, Vertebra
 from vfscreen.genant import SixPoints, axes_of, heights_of
@@ -29,6 +30,10 @@ Float = NDArray[np.float64]
 NO_SPINE = "no thoracic or lumbar spine was found in this volume"
 UNCERTAIN_NAMES = (
     "the level names are not certain: they are consecutive, but may be off by one or more as a whole"
+)
+UPSIDE_DOWN = (
+    "this spine looks upside down, as if the file had head and feet swapped: names and suggestions are not to be "
+    "trusted, export the study again"
 )
 UNUSUAL_COUNT = "this spine seems to have {}: count them yourself, and shift the names if that is wrong"
 PASSES = 3
@@ -82,10 +87,13 @@ class SpineLocaliser:
         found = find_bodies(self.nets, volume)
         if found is None:
             return Located((), (), (NO_SPINE,))
-        looks = level_chances(self.nets, volume, found)
+        looks = level_chances(self.nets.level, volume, found.centres)
         if np.exp(looks[:, ELSEWHERE]).mean() * (1.0 - found.scores.max()) > OFF_SPINE:
             return Located((), (), (NO_SPINE,))
         naming = name_chain(looks, found.places, found.sacrum)
+        if looks_upside_down(self.nets.level, volume, found.centres, found.places, looks):
+            located = _described(self.nets, volume, found, replace(naming, probability=0.0))
+            return replace(located, warnings=(UPSIDE_DOWN, *located.warnings))
         return _described(self.nets, volume, found, naming)
 
 
@@ -173,18 +181,6 @@ def _sacral_signs(chain: Chain, stack: Stack, maps: StackMaps) -> Float:
         if seen.size and seen.mean() > 0.5:
             signs[k] = float(maps.sacrum[window][seen].max())
     return signs
-
-
-def level_chances(nets: Nets, volume: Volume, found: Found) -> Float:
-    """Reads each body's log-probabilities of what it looks like, (n, 20)."""
-    if len(found.centres) < 2:
-        line = curve_through(
-            found.centres[0] + np.array([[0, 0, 15.0], [0, 0, -15.0]]), STRIP_MM, (45.0, 45.0)
-        )
-    else:
-        line = curve_through(found.centres, STRIP_MM, (60.0, 60.0), smooth_mm=5.0)
-    rows = np.array([line.coordinates(centre)[0] for centre in found.centres])
-    return read_levels(nets.level, coronal_strip(volume, line), rows)
 
 
 def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Located:

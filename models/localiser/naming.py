@@ -22,8 +22,8 @@ WEIGHT = 1.1
 SPREADS = ((Level.T2, 0.5), (Level.T10, 4.0), (Level.T12, 0.8), (Level.L5, 0.0))
 """Up to which level a look may be wrong by how many levels. First rib, last rib and sacrum are anchors, the middle of
 the chest is none: what is wrong there is wrong by as much in all of it. Fitted, as `WEIGHT`, on patients left out."""
-CERTAIN, RARE_CERTAIN = 0.9, 0.95
-"""From which probability of the best names on they are certain, and from which an unusual count is said at all."""
+CERTAIN = 0.9
+"""From which probability of the best names on they are certain, and an unusual count is said at all."""
 EVEN_SIGN = 0.12
 """The sign of the sacrum that speaks neither way: on patients left out it is 0.1-0.5 at S1 and under 0.05 elsewhere."""
 SACRUM_WEIGHT = 1.5
@@ -115,8 +115,31 @@ def name_chain(chances: Float, places: NDArray[np.intp], sacrum: Float) -> Namin
     with a gap where one is missing; sacrum (n + 1,) the sign of the first sacral body at each body and below the last,
     0..1, NaN where that is out of view.
     """
-    scores: dict[tuple[Level | None, ...], float] = {}
-    counted: dict[tuple[Level | None, ...], str] = {}
+    scores, counted = _all_names(chances, places, sacrum)
+    total = float(np.logaddexp.reduce(list(scores.values())))
+    best = max(scores, key=scores.__getitem__)
+    probability = float(np.exp(scores[best] - total))
+    if counted[best] and probability < CERTAIN:
+        best = max((names for names in scores if not counted[names]), key=scores.__getitem__)
+        probability = float(np.exp(scores[best] - total))
+    return Naming(best, probability, counted[best])
+
+
+def evidence_of_looks(chances: Float, places: NDArray[np.intp]) -> float:
+    """How well the looks of a chain fit a spine at all: the log-likelihood over all names, by looks alone."""
+    scores, _ = _all_names(chances, places, np.full(len(places) + 1, np.nan))
+    return float(np.logaddexp.reduce(list(scores.values())))
+
+
+Names = tuple[Level | None, ...]
+
+
+def _all_names(
+    chances: Float, places: NDArray[np.intp], sacrum: Float
+) -> tuple[dict[Names, float], dict[Names, str]]:
+    """The log-likelihood of all names that the members may have, and what is unusual about the count behind each."""
+    scores: dict[Names, float] = {}
+    counted: dict[Names, str] = {}
     for count in COUNTS:
         looks = np.log(np.maximum(np.exp(chances) @ count.looks.T, np.exp(FLOOR)))  # n, levels + 2
         for offset in range(-int(places[-1]), len(count.levels) + 2):
@@ -125,13 +148,7 @@ def name_chain(chances: Float, places: NDArray[np.intp], sacrum: Float) -> Namin
             score = float(np.log(count.share)) + _score(raw, len(count.levels) + 1, looks, sacrum)
             counted.setdefault(names, count.words)  # the usual count comes first
             scores[names] = float(np.logaddexp(scores.get(names, -np.inf), score))
-    total = float(np.logaddexp.reduce(list(scores.values())))
-    best = max(scores, key=scores.__getitem__)
-    probability = float(np.exp(scores[best] - total))
-    if counted[best] and probability < RARE_CERTAIN:
-        best = max((names for names in scores if not counted[names]), key=scores.__getitem__)
-        probability = float(np.exp(scores[best] - total))
-    return Naming(best, probability, counted[best])
+    return scores, counted
 
 
 def _score(raw: NDArray[np.intp], sacral: int, looks: Float, sacrum: Float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.localiser import BUNDLED, load_localiser
-from models.localiser.locate import NO_SPINE
+from models.localiser.locate import NO_SPINE, UPSIDE_DOWN
 from vfscreen.anatomy import Level, level_of
 from vfscreen.errors import WeightsDamaged
 from vfscreen.volume import Volume, reorient, sagittal_first
@@ -55,6 +55,17 @@ def test_bodies_come_from_the_head_down_with_consecutive_names(located: Located)
     assert heights == sorted(heights, reverse=True)
     ranks = [body.level.rank for body in located.vertebrae if body.level.rank <= Level.T12.rank]
     assert ranks == list(range(ranks[0], ranks[0] + len(ranks)))
+
+
+def test_a_header_that_swaps_head_and_feet_is_told(
+    localiser: Localiser, located: Located, demo_volume: Volume
+) -> None:
+    affine = demo_volume.affine.copy()
+    affine[2] *= -1
+    turned = localiser.locate(Volume(demo_volume.voxels, affine))
+    assert UPSIDE_DOWN not in located.warnings
+    assert turned.warnings[0] == UPSIDE_DOWN
+    assert not any(body.level_certain for body in turned.vertebrae)
 
 
 def test_whole_bodies_have_points_heights_and_an_uncertainty(located: Located) -> None:
