@@ -21,6 +21,7 @@ from ui.console import (
     complain,
     displayless,
     ended,
+    exit_code,
     note,
     one_line,
     progress_shown,
@@ -35,7 +36,6 @@ from ui.window_command import open_window
 from vfscreen import NOTICE
 from vfscreen.data_folder import VARIABLE, data_folder
 from vfscreen.demo_case import CREDIT
-from vfscreen.errors import KnownError
 from vfscreen.export.readings_csv import export_readings_csv
 from vfscreen.importing import ImportKind, import_paths, key_of
 from vfscreen.masks import BodiesFrom, MaskKind
@@ -212,18 +212,17 @@ def screen(
     ours = localiser if bodies_from is None else None
     models = ModelChoice(ours or used.localiser, grader or used.grader)
     lines = JsonLines(json_to) if json_to is not None else None
-    refused = 0
+    faults = []
     for entry in screen_paths(paths, models, picture, bodies_from, reference):
         if lines is not None:
             lines.write(entry.screening)
-        if entry.refused:
-            refused += 1
-            refusal = entry.screening.refusals[0]
-            complain(KnownError(refusal.reason, refusal.where, refusal.todo))
+        if entry.fault is not None:
+            faults.append(entry.fault)
+            complain(entry.fault)
         elif json_to != "-":
             print_screening(entry.screening)
-    if refused == len(paths):
-        raise typer.Exit(REFUSED)
+    if len(faults) == len(paths):
+        raise typer.Exit(max(exit_code(fault) for fault in faults))
 
 
 @app.command()

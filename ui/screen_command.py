@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ui.console import note, progress_shown, wait_for
+from ui.console import note, one_line, progress_shown, wait_for
 from ui.engine_client import EngineClient, ModelChoice
 from vfscreen.durable import write_durably
-from vfscreen.errors import RefusedInput
+from vfscreen.errors import EngineDied, KnownError, OutOfMemory, RefusedInput
 from vfscreen.export.picture import write_picture
 from vfscreen.findings import Finding, Refusal, Screening, screening_to_json
 from vfscreen.intake import read_study
@@ -20,13 +20,16 @@ from vfscreen.model_files import ModelKind
 from vfscreen.model_shelf import Shelf, in_use
 from vfscreen.reference_file import USUAL, ReferenceChoice
 
+OF_ONE_PATH = (RefusedInput, EngineDied, OutOfMemory)
+"""Faults that say nothing of the next path: a volume may be too large for this machine, and the others are not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """What became of one path; `refused` if it could not be screened at all."""
+    """What became of one path; `fault` is why it could not be screened, if it could not."""
 
     screening: Screening
-    refused: bool
+    fault: KnownError | None = None
 
 
 def models_to_use(shelf: Shelf) -> ModelChoice:
@@ -49,7 +52,8 @@ def screen_paths(
     bodies_from: BodiesFrom | None = None,
     reference: ReferenceChoice = USUAL,
 ) -> Iterator[Screened]:
-    """Screens path after path in one engine; a refused one is a screening without vertebrae, with its reason.
+    """Screens path after path in one engine; a refused one is a screening without vertebrae, with its reason, and so is
+    one that the engine breaks on.
 
     `bodies_from`, if given, stands in for the localiser; `reference` is what losses are measured against.
 
@@ -75,13 +79,13 @@ def _screen(
         try:
             future = client.screen(path, models=models, bodies_from=bodies_from, on_progress=progress)
             screening = wait_for(future, client.cancel)
-        except RefusedInput as error:
+        except OF_ONE_PATH as error:
             refusal = Refusal(error.where, error.what, error.todo)
-            return Screened(Screening(str(path), None, refusals=(refusal,)), refused=True)
+            return Screened(Screening(str(path), None, refusals=(refusal,)), error)
         if picture is not None:
             wanted = series_of_mask(bodies_from.mask) if bodies_from is not None else ()
             write_picture(read_study(path, wanted=wanted).volume, screening, picture)
-    return Screened(screening, refused=False)
+    return Screened(screening)
 
 
 def picture_names(paths: Sequence[Path]) -> list[str]:
@@ -123,7 +127,7 @@ class JsonLines:
 
 def print_screening(screening: Screening) -> None:
     """Prints a screening for people: a line a vertebra, then what was refused and what to know."""
-    print(screening.source)
+    print(one_line(screening.source))
     for finding in screening.findings:
         print(f"  {sentence_of(finding)}")
     for refusal in screening.refusals:
