@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from db.backup import restore as restore_store
+from db.store import open_store
 from ui.composition import open_house, shelf_in
 from ui.console import (
     DONE,
@@ -244,9 +245,8 @@ def export(
     """Writes the present readings as a table."""
     if form != "csv":
         raise typer.BadParameter(f"this version writes csv, not {form}", param_hint="--format")
-    house = open_house(data_folder(data))
-    with house.store:
-        print(export_readings_csv(house.store.all_readings(), to))
+    with open_store(data_folder(data).root) as store:
+        print(export_readings_csv(store.all_readings(), to))
 
 
 @app.command()
@@ -258,11 +258,11 @@ def backup(
     data: Data = None,
 ) -> None:
     """Writes a checked copy of the case store."""
-    house = open_house(data_folder(data))
-    with house.store:
-        print(house.store.backup(to or house.folder.backups))
-    if house.folder.key.exists():
-        note(f"the key of the pseudonyms is not in it: keep a copy of {house.folder.key} apart from it")
+    folder = data_folder(data)
+    with open_store(folder.root) as store:  # whatever became of the settings and models beside it
+        print(store.backup(to or folder.backups))
+    if folder.key.exists():
+        note(f"the key of the pseudonyms is not in it: keep a copy of {folder.key} apart from it")
 
 
 @app.command()

@@ -255,6 +255,14 @@ def test_the_data_folder_may_stand_before_the_command(run: Run, tmp_path: Path) 
     assert f"data folder: {tmp_path / 'elsewhere'}" in done.stdout
 
 
+def test_damaged_settings_keep_nobody_from_a_backup(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data/settings.toml").write_text("held_out_share = seven", encoding="utf-8")
+    done = run("backup", "--to", tmp_path / "copy.sqlite")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path(done.stdout.strip()).is_file()
+
+
 def test_an_empty_file_is_no_backup(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty.sqlite").touch()
     done = run("restore", tmp_path / "empty.sqlite")
