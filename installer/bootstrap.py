@@ -19,6 +19,8 @@ LOCKS = ROOT / "locks"
 VENV = ROOT / ".venv"
 STAMP = VENV / "vfscreen-locks.sha256"
 OLDEST_PYTHON = (3, 11)
+ROOM_GB = 4
+"""What a first installation takes with the CPU build of torch, and what it needs on the way."""
 SCREEN = "-screen 0 1920x1080x24"
 
 # The least set that a bare Debian needs for Qt's xcb plug-in and a software OpenGL context; apt pulls in the rest.
@@ -57,6 +59,20 @@ def run(command: list[str], *, quiet: bool = False) -> int:
     return subprocess.run(
         command, cwd=ROOT, env=clean_environment(), stdout=sink, stderr=sink, check=False
     ).returncode
+
+
+def see_to_room() -> None:
+    """Looks whether a first installation has room, which half of one would only show after minutes.
+
+    Raises:
+        BootstrapError: the disk is too full.
+    """
+    free_gb = shutil.disk_usage(ROOT).free / 1e9
+    if not STAMP.exists() and free_gb < ROOM_GB:
+        raise BootstrapError(
+            f"the disk of {ROOT} has {free_gb:.1f} GB left and the installation takes {ROOM_GB}. Make room there, or "
+            "move this folder to another disk, and run this command again."
+        )
 
 
 def make_venv() -> None:
@@ -123,8 +139,9 @@ def sync(torch: str) -> None:
     """Installs the locked requirements, with hashes; does nothing if they already are.
 
     Raises:
-        BootstrapError: an installation failed.
+        BootstrapError: an installation failed, or has no room.
     """
+    see_to_room()
     make_venv()
     stamp = wanted_stamp(torch)
     if STAMP.exists() and STAMP.read_text(encoding="utf-8") == stamp:

@@ -37,6 +37,17 @@ def test_an_old_python_is_refused_with_a_sentence(
         bootstrap.make_venv()
 
 
+def test_a_disk_without_room_is_told_before_the_first_installation(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "stamp")
+    monkeypatch.setattr(bootstrap, "ROOM_GB", 1e6)
+    with pytest.raises(bootstrap.BootstrapError, match="Make room there"):
+        bootstrap.see_to_room()
+    (tmp_path / "stamp").touch()
+    bootstrap.see_to_room()
+
+
 def test_without_a_display_the_demo_goes_headless_and_says_so(
     bootstrap: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
