@@ -59,6 +59,8 @@ GENANT = (
     ("3", "over 40 %", "severe"),
 )
 NO_STUDY = "No study is open.\nClick one in the worklist, or press Enter for the next to do."
+
+THICKER_THAN_SLAB = "The slices are too far apart for a mean of so little."
 WITH_THE_MODEL = "Shown together with the model."
 EMPTY_LIST = "No study yet. Import a CT (menu Study, or Ctrl+I), or drop a folder here."
 NOTHING_FITS = "No study fits this choice."
@@ -186,6 +188,12 @@ def spine(case: Case | None) -> str:
 def heights(measured: Heights) -> str:
     """Returns the three heights in the order of the panel."""
     return f"{measured.anterior:.1f} / {measured.middle:.1f} / {measured.posterior:.1f} mm"
+
+
+def mean_of(reach: int, step_mm: float) -> str:
+    """Returns what stands on a picture that is the mean of slices to either side; nothing for one slice."""
+    count = 2 * reach + 1
+    return f"Mean of {count * step_mm:.1f} mm, {count} slices" if reach else ""
 
 
 def refused(refusal: Refusal) -> str:

@@ -273,6 +273,26 @@ def test_presets_and_a_drag_set_the_window(window: MainWindow) -> None:
     assert canvas.overlay.texts.window == "Bone W2000 L400"
 
 
+def test_s_shows_the_mean_of_a_slab_and_says_so(window: MainWindow) -> None:
+    canvas, volume = canvas_of(window), window.room.volume
+    assert volume is not None
+    voxels, here = volume.voxels.astype(float), window.room.slice
+    beside = window.room.slab_reach
+    assert np.array_equal(canvas.shown(), voxels[here])
+    press(window, K.Key_S)
+    assert beside() == round((3.0 / volume.spacing_mm[0] - 1) / 2) > 0
+    assert canvas.overlay.texts.window.startswith("Bone W2000 L400   Mean of ")
+    assert np.allclose(canvas.shown(), voxels[here - beside() : here + beside() + 1].mean(0))
+    press(window, K.Key_S)
+    assert canvas.overlay.texts.window.endswith(f"{2 * beside() + 1} slices")
+    press(window, K.Key_Down)
+    assert np.allclose(canvas.shown(), voxels[here + 1 - beside() : here + 2 + beside()].mean(0))
+    press(window, K.Key_Up)
+    press(window, K.Key_S)
+    assert canvas.overlay.texts.window == "Bone W2000 L400"
+    assert np.array_equal(canvas.shown(), voxels[here])
+
+
 def drag(window: MainWindow, button: Qt.MouseButton, way: QPoint) -> None:
     """Drags over the picture with a button held."""
     canvas = canvas_of(window)

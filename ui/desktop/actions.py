@@ -205,6 +205,7 @@ ACTS: tuple[Act, ...] = (
     Act("bone-wide", "Window: bone wide", ("F6",), "View", lambda d: d.room.set_window(BONE_WIDE)),
     Act("soft-tissue", "Window: soft tissue", ("F7",), "View", lambda d: d.room.set_window(SOFT_TISSUE)),
     Act("as-sent", "Window: as sent", ("F8",), "View", lambda d: d.shell.window_as_sent(), _open),
+    Act("slab", "One slice, mean of 3 mm, of 5 mm", ("S",), "View", lambda d: d.room.next_slab(), _pictured),
     Act("fit", "Reset zoom and pan", ("R", "="), "View", lambda d: d.shell.fit_picture(), _pictured),
     Act("zoom-in", "Zoom in", ("+",), "View", lambda d: d.shell.zoom_picture(1.25), _pictured),
     Act("zoom-out", "Zoom out", ("-",), "View", lambda d: d.shell.zoom_picture(0.8), _pictured),

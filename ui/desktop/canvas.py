@@ -143,6 +143,15 @@ class Canvas(QWidget):
             self._layer.contrast_limits = (level - width / 2, level + width / 2)
             self._lay_out()
 
+    def set_slab(self, reach: int) -> None:
+        """Shows the mean of a slice and of so many to either side; 0 is the slice alone."""
+        if self._layer is None:
+            return
+        mode, thick_mm = "mean" if reach else "none", 2 * reach * float(self._layer.scale[0])
+        if (self._layer.projection_mode, self._viewer.dims.thickness[0]) != (mode, thick_mm):
+            self._viewer.dims.thickness = (thick_mm, 0.0, 0.0)
+            self._layer.projection_mode = mode
+
     def marks(self, marks: Sequence[Mark]) -> None:
         """Puts marks on the picture; each is shown on the slices that it names."""
         self._marks = tuple(marks)
@@ -273,6 +282,11 @@ class Canvas(QWidget):
     def projection(self) -> Projection | None:
         """How indices land on the widget; None while nothing is shown."""
         return self._projection
+
+    def shown(self) -> NDArray[np.floating]:
+        """Returns what napari drew last, (rows, columns) in Hounsfield units."""
+        values: NDArray[np.floating] = np.asarray(self._layer._slice.image.view)
+        return values
 
     @property
     def slice_index(self) -> int:

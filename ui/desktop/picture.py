@@ -113,7 +113,10 @@ class Picture(QWidget):
             self._show_case(room.case, room.volume)
         self._stack.setCurrentWidget(self.canvas)
         if change & (Change.CASE | Change.WINDOW):
-            self.canvas.set_window(room.window.width, room.window.level, str(room.window))
+            reach = room.slab_reach()
+            slab = words.mean_of(reach, float(room.volume.spacing_mm[0]))
+            self.canvas.set_window(room.window.width, room.window.level, f"{room.window}   {slab}".rstrip())
+            self.canvas.set_slab(reach)
         if change & (Change.CASE | Change.BODY):
             outlined = {body.body_id for body in room.case.bodies if room.points_shown(body)}
             self.canvas.marks(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ui import words
 from ui.desktop.resume import Place
 from ui.desktop.states import Change, Chooser, Draft, Tone, Tool
-from ui.desktop.windows import BONE, Window
+from ui.desktop.windows import BONE, SLABS_MM, Window
 from vfscreen.cases import Body, Case, CaseRow, CaseState
 from vfscreen.correcting import findings_now
 from vfscreen.errors import KnownError
@@ -59,6 +59,7 @@ class ReadingRoom:
         self.slice = 0
         self.window: Window = BONE
         self.preset: Window = BONE
+        self.slab_mm = SLABS_MM[0]
         self.said = ""
         self.tone = Tone.PLAIN
         self.draft = Draft()
@@ -326,6 +327,19 @@ class ReadingRoom:
         """Adds to width and level."""
         self.window = self.window.moved(width, level)
         self.tell(Change.WINDOW)
+
+    def next_slab(self) -> None:
+        """Shows one slice, the mean of 3 mm, that of 5 mm, in turn: noise of thin slices hides an endplate."""
+        self.slab_mm = SLABS_MM[(SLABS_MM.index(self.slab_mm) + 1) % len(SLABS_MM)]
+        if self.slab_mm and not self.slab_reach():
+            self.say(words.THICKER_THAN_SLAB)
+        self.tell(Change.WINDOW)
+
+    def slab_reach(self) -> int:
+        """Returns how many slices to either side the picture is the mean of."""
+        if self.volume is None or not self.slab_mm:
+            return 0
+        return round((self.slab_mm / float(self.volume.spacing_mm[0]) - 1) / 2)
 
     # -- the program's opinion
 

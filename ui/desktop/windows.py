@@ -1,4 +1,4 @@
-"""Grey windows in Hounsfield units."""
+"""Grey windows in Hounsfield units, and slabs."""
 
 from __future__ import annotations
 
@@ -29,3 +29,5 @@ class Window:
 BONE = Window("Bone", 2000, 400)
 BONE_WIDE = Window("Bone wide", 2500, 480)
 SOFT_TISSUE = Window("Soft tissue", 400, 40)
+SLABS_MM = (0.0, 3.0, 5.0)
+"""Over how much of the body the picture is the mean; 0 is one slice."""
