@@ -26,8 +26,6 @@ TROUGH_MM = 4.5
 PLATEAU_SHARE = 0.1
 """What lies within this share of the full fall below the peak counts as the peak."""
 SMOOTH_MM = 0.6
-HALF_LEVEL_SHARE = 0.6
-"""How much of the way to the half level a point goes; on patients left out neither 0 nor 1 was better."""
 FURTHEST_MM = 1.5
 """A half level further away than this belongs to something else."""
 CLEAR_HU = 60.0
@@ -103,14 +101,16 @@ class Moved:
     trust: Float
 
 
-def towards_half_level(volume: Volume, frames: Frames, points: Float) -> Moved:
-    """Moves points (n, 6, 3) towards the half level on the CT where that is near, clear and not at the edge."""
+def towards_half_level(volume: Volume, frames: Frames, points: Float, share: float) -> Moved:
+    """Moves points (n, 6, 3) a share of the way to the half level on the CT where that is near, clear and not at the
+    edge of the view.
+    """
     outward = np.repeat([1.0, -1.0], 3)[None, :, None] * frames.superior[:, None]
     levels = half_levels(volume, frames, points)
     margin = _margins(volume, points, outward)
     near = (np.abs(levels.offset_mm) <= FURTHEST_MM) & (margin >= DISC_SEEN_MM)
     trust = np.clip(levels.fall_hu / CLEAR_HU, 0, 1) * near
-    moved = points + (HALF_LEVEL_SHARE * trust * levels.offset_mm)[..., None] * outward
+    moved = points + (share * trust * levels.offset_mm)[..., None] * outward
     return Moved(moved, levels.fall_hu, levels.offset_mm, margin, trust)
 
 

@@ -35,8 +35,10 @@ Picture = NDArray[np.float32]
 SIGMA = 2.0
 """Width of a point's target, pixels."""
 UNSURE_WEIGHT = 0.5
-SHAPES = ((1.0, 0.55, 0.1), (0.25, 1.0, 0.2), (1.0, 1.0, 0.9))
-"""Which share of a loss the anterior, middle and posterior height bear: wedge, biconcave, crush."""
+NEIGHBOUR_SHARE = 0.3
+"""How often a neighbour of a broken body is broken too."""
+SHAPES = ((1.0, 0.55, 0.1), (0.25, 1.0, 0.2), (1.0, 1.0, 0.9), (0.6, 1.0, 0.7))
+"""Which share of a loss the anterior, middle and posterior height bear: wedge, biconcave, crush, sunk rear wall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class BodySample:
 
 
 def body_samples(volume: Volume, truth: TrueCase, count: int, rng: np.random.Generator) -> list[BodySample]:
-    """Cuts `count` pictures of every marked body, each from another frame; every other time the body is broken."""
+    """Cuts `count` pictures of every marked body, each from another frame; two times of three the body is broken."""
     if len(truth.bodies) < 2:
         return []
     samples = []
@@ -57,9 +59,23 @@ def body_samples(volume: Volume, truth: TrueCase, count: int, rng: np.random.Gen
         if body.points_lps_mm is not None:
             weight = 1.0 if body.sure else UNSURE_WEIGHT
             for turn in range(count):
-                fields = _broken(body.points_lps_mm, rng) if turn % 2 else []
+                fields = _fractures(truth, k, rng) if turn % 3 else []
                 samples.append(_sample(volume, truth, k, fields, weight, rng))
     return samples
+
+
+def _fractures(truth: TrueCase, k: int, rng: np.random.Generator) -> list[Field]:
+    """Breaks body k, and sometimes a neighbour before it."""
+    fields: list[Field] = []
+    beside = [j for j in (k - 1, k + 1) if 0 <= j < len(truth.bodies)]
+    chosen = [beside[int(rng.integers(len(beside)))], k] if rng.random() < NEIGHBOUR_SHARE else [k]
+    for j in chosen:
+        points = truth.bodies[j].points_lps_mm
+        if points is not None:
+            for one in fields:
+                points = one.forward(points)
+            fields.append(_broken(points, rng))
+    return fields
 
 
 def _sample(
@@ -81,10 +97,10 @@ def _sample(
     return BodySample(picture, np.stack([rows, columns], 1), weight)
 
 
-def _broken(points: Float, rng: np.random.Generator) -> list[Field]:
-    """Draws a wedge, biconcave or crush loss of up to three fifths of the height."""
+def _broken(points: Float, rng: np.random.Generator) -> Field:
+    """Draws a loss of up to three fifths of the height, of one of `SHAPES`, with tilted discs."""
     share = float(rng.uniform(0.08, 0.62))
-    bears = np.clip(np.array(SHAPES[int(rng.integers(len(SHAPES)))]) + rng.normal(0, 0.1, 3), 0.0, 1.0)
+    bears = np.clip(np.array(SHAPES[int(rng.integers(len(SHAPES)))]) + rng.normal(0, 0.12, 3), 0.0, 1.0)
     anterior, middle, posterior = three_heights(points) * share * bears
     deformity = Deformity(
         (float(anterior), float(middle), float(posterior)),
@@ -92,9 +108,11 @@ def _broken(points: Float, rng: np.random.Generator) -> list[Field]:
         crowding=float(rng.uniform(0.0, 0.35)),
         dent_skew=float(np.exp(rng.normal(0, 0.25))),
         dent_width=float(rng.uniform(1.0, 2.4)),
-        discs_mm=(float(rng.uniform(4, 8)), float(rng.uniform(4, 8))),
+        side_tilt=float(rng.uniform(-0.25, 0.25)),
+        discs_mm=(float(rng.uniform(4, 9)), float(rng.uniform(4, 9))),
+        tilts_deg=(float(np.clip(rng.normal(0, 2.5), -6, 6)), float(np.clip(rng.normal(0, 2.5), -6, 6))),
     )
-    return [field_of(SixPoints.from_array(points), deformity)]
+    return field_of(SixPoints.from_array(points), deformity)
 
 
 def _shaken(frames: Frames, rng: np.random.Generator) -> Frames:

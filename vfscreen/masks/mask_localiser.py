@@ -31,6 +31,8 @@ from vfscreen.volume import Volume, slice_distance_mm
 Float = NDArray[np.float64]
 
 MASK_AND_CT_DIFFER = "mask and CT differ at an endplate"
+HALF_LEVEL_SHARE = 0.6
+"""How much of the way to the CT's half level a mask's points go."""
 DIFFER_MM = 2.0
 """From which change of a height by the CT on the mask's endplates are called doubtful."""
 EDGES_SEEN = 0.4
@@ -88,7 +90,7 @@ def _measured(
     if not placed:
         return [*map(_unmeasured, bodies)], [*map(_unreadable, bodies)], 0.0
     frames = _own_frames(placed)
-    moved = towards_half_level(volume, frames, np.stack(placed))
+    moved = towards_half_level(volume, frames, np.stack(placed), HALF_LEVEL_SHARE)
     cut = cut_by_view(moved.points, moved.margin_mm, slice_distance_mm(volume))
     cut |= beyond_the_edge(cut, moved.margin_mm)
     doubts = _doubts(moved, np.stack(placed), cut, volume, voxel_mm)
