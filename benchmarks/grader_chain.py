@@ -55,6 +55,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "grader_chain.json"
 PAGE = ROOT / "docs" / "grader.md"
 WORK = ROOT / ".work" / "grader"
 PER_BODY = 1
+SLICES_MM = {"up to 2 mm": (0.0, 2.0), "2 to 3 mm": (2.0, 3.1), "over 3 mm": (3.1, 99.0)}
 SEEDS_FROM = 5000
 """Apart from the seeds of the bank and of what the networks are asked."""
 
@@ -74,13 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(1)
         cases = Path(os.environ["VFSCREEN_CASES"])
         find_side_by_side(cases, chosen.jobs)
-        RESULTS.write_text(json.dumps(scored_chain(cases), indent=0) + "\n", encoding="utf-8")
+        RESULTS.write_text(json.dumps({"rows": scored_chain(cases)}, indent=0) + "\n", encoding="utf-8")
     if not RESULTS.is_file():
         say(f"{RESULTS} is not there; --train makes it")
         return 2
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    between_marks(PAGE, "grader_chain", table(results["figures"]))
-    print(json.dumps(results["figures"]))
+    figures = figures_of(json.loads(RESULTS.read_text(encoding="utf-8"))["rows"])
+    between_marks(PAGE, "grader_chain", table(figures))
+    print(json.dumps(figures))
     return 0
 
 
@@ -150,8 +151,8 @@ def _kept(entry: CaseEntry) -> Path:
     return WORK / "chain" / f"{entry.name}.npz"
 
 
-def scored_chain(cases: Path) -> Row:
-    """Scores what was found by the graders that never saw the patient."""
+def scored_chain(cases: Path) -> list[Row]:
+    """Scores what was found by the graders that never saw the patient; a row a body."""
     workshop = Workshop(
         read_bank(cases, OWN_MARKS, WORK / "bank"),
         read_asked(cases, OWN_MARKS, WORK / "asked"),
@@ -170,7 +171,7 @@ def scored_chain(cases: Path) -> Row:
     graders = {who: workshop.scored(who) for who in sorted(examples)}
     rows = [row for who in graders for row in rows_of(workshop, graders, who, examples[who])]
     rows += [not_assessed(row, graders[row["patient"]]) for row in lost if row["patient"] in graders]
-    return {"rows": rows, "figures": figures_of(rows)}
+    return rows
 
 
 def rows_of(workshop: Workshop, graders: Graders, who: str, examples: list[Example]) -> list[Row]:
@@ -232,8 +233,21 @@ def figures_of(rows: list[Row]) -> Row:
         "not_assessed": sum(row["verdict"] == Verdict.NOT_ASSESSED for row in rows),
         **{f"grade{grade}_flagged": counted(rows, grade, FLAGGED) for grade in (3, 2, 1, 0)},
         "controls_flagged": counted([row for row in rows if row["control"]], 0, FLAGGED),
+        "loss_by_points": {words: _loss_error(rows, *limits) for words, limits in SLICES_MM.items()},
         "simulated": with_intervals(rows, figures_of_simulated),
     }
+
+
+def _loss_error(rows: list[Row], thinnest_mm: float, thickest_mm: float) -> Row:
+    """How the loss that the found points show differs from the true one, in points of per cent; controls left out."""
+    away = [
+        row["measured"] - row["loss"]
+        for row in rows
+        if not row["control"]
+        and row["verdict"] != Verdict.NOT_ASSESSED
+        and thinnest_mm < row["thickness_mm"] <= thickest_mm
+    ]
+    return {"bodies": len(away), "mean": round(float(np.mean(away)), 1), "sd": round(float(np.std(away)), 1)}
 
 
 def table(figures: Row) -> str:
@@ -256,6 +270,11 @@ def table(figures: Row) -> str:
     rows.append(
         f"| controls flagged | {one['hits']}/{one['count']} | {one['low']:.3f} to {one['high']:.3f} | – |"
     )
+    for words, one in figures["loss_by_points"].items():
+        rows.append(
+            f"| loss by points less the true one, slices {words}: mean ± SD, points ({one['bodies']} bodies) "
+            f"| {one['mean']:+.1f} ± {one['sd']:.1f} | – | – |"
+        )
     rows.append(f"| not assessed | {figures['not_assessed']}/{figures['bodies']} | – | – |")
     return "\n".join(rows)
 
