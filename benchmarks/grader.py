@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from grader_prevalence import told
+from grader_prevalence import tell_by_both_cuts
 from grader_proof import proof_of, train_rows
 from grader_rows import Proof
 from grader_tables import figures_of, write_tables
@@ -125,14 +125,8 @@ def scored_patients(workshop: Workshop, graders: Graders) -> dict[str, Any]:
         bodies = [one for one in workshop.questions(who) if not (one.simulated or one.crop.blank)]
         real += scored_bodies(grader, bodies, 0)
         rows = scored(grader, made.get(who, ()), SEED_OF_POINTS)
-        for name, scale in (("genant", 1.0), ("as_read", grader.decision.reader_scale)) if rows else ():
-            those = told(heard, made, who, scale)
-            for place, row in enumerate(rows):
-                row[name] = {
-                    "grade": int(those.grades[place]),
-                    "balanced_grade": int(those.balanced_grades[place]),
-                    "probabilities": [round(float(value), 4) for value in those.probabilities[place]],
-                }
+        if rows:
+            tell_by_both_cuts(rows, heard, made, who, grader.decision.reader_scale)
         simulated += rows
     decisions = {who: grader.decision.to_mapping() for who, grader in graders.items()}
     return {"decisions": decisions, "real": real, "simulated": simulated}

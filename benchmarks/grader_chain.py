@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from grader import SEED_OF_POINTS, Graders, row_of, said_of
 from grader_figures import FLAGGED, counted, figures_of_simulated, with_intervals
-from grader_prevalence import told
+from grader_prevalence import tell_by_both_cuts
 
 from benchmarks.broken_scans import BrokenScan, broken_scans
 from benchmarks.localiser import MATCH_MM, ROOT, say, weights_without
@@ -188,14 +188,7 @@ def rows_of(workshop: Workshop, graders: Graders, who: str, examples: list[Examp
     }
     own = _evidence(grader, examples)
     rows = [row_of(*pair) for pair in zip(examples, said_of(grader, examples), strict=True)]
-    for name, scale in (("genant", 1.0), ("as_read", grader.decision.reader_scale)):
-        those = told({**heard, who: own}, {**asked, who: examples}, who, scale)
-        for place, row in enumerate(rows):
-            row[name] = {
-                "grade": int(those.grades[place]),
-                "balanced_grade": int(those.balanced_grades[place]),
-                "probabilities": [round(float(value), 4) for value in those.probabilities[place]],
-            }
+    tell_by_both_cuts(rows, {**heard, who: own}, {**asked, who: examples}, who, grader.decision.reader_scale)
     return rows
 
 

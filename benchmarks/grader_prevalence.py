@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from grader_figures import Float
+from grader_figures import Float, Row
 from numpy.typing import NDArray
 
 from models.grader.decision import Evidence, fit_decision, natural_weights
@@ -45,6 +45,24 @@ def told(
         balanced.probabilities(evidence[who]).argmax(1),
         natural.probabilities(evidence[who]),
     )
+
+
+def tell_by_both_cuts(
+    rows: Sequence[Row],
+    evidence: Mapping[str, Evidence],
+    examples: Mapping[str, Sequence[Example]],
+    who: str,
+    reader_scale: float,
+) -> None:
+    """Adds to a patient's rows what they are and are said to be, by Genant's own cuts and by the readers'."""
+    for name, scale in (("genant", 1.0), ("as_read", reader_scale)):
+        those = told(evidence, examples, who, scale)
+        for place, row in enumerate(rows):
+            row[name] = {
+                "grade": int(those.grades[place]),
+                "balanced_grade": int(those.balanced_grades[place]),
+                "probabilities": [round(float(value), 4) for value in those.probabilities[place]],
+            }
 
 
 def balanced_weights(grades: NDArray[np.intp], control: NDArray[np.bool_]) -> Float:
