@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +33,9 @@ class KilledOnce(EngineClient):
 
     def _kill(self, _doing: str, _share: float) -> None:
         assert self.pid is not None
-        os.kill(self.pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGTERM)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_path_that_kills_the_engine_does_not_end_the_others(
     demo_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
