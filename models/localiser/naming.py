@@ -16,6 +16,8 @@ from models.localiser.level_net import CERVICAL, CLASSES, SACRAL
 from vfscreen.anatomy import ASSESSED, USUAL, Level
 
 Float = NDArray[np.float64]
+Names = tuple[Level | None, ...]
+"""Of the members of a chain; None for what is cervical or sacral."""
 
 WEIGHT = 1.1
 """How much a body's look counts beside the sign of the sacrum and the rarity of a count."""
@@ -129,9 +131,6 @@ def evidence_of_looks(chances: Float, places: NDArray[np.intp]) -> float:
     """How well the looks of a chain fit a spine at all: the log-likelihood over all names, by looks alone."""
     scores, _ = _all_names(chances, places, np.full(len(places) + 1, np.nan))
     return float(np.logaddexp.reduce(list(scores.values())))
-
-
-Names = tuple[Level | None, ...]
 
 
 def _all_names(
