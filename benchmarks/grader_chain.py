@@ -26,7 +26,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from grader import SEED_OF_POINTS, Graders, row_of, said_of
+from grader import SEED_OF_POINTS, row_of, said_of
 from grader_figures import FLAGGED, counted, figures_of_simulated, with_intervals
 from grader_prevalence import tell_by_both_cuts
 
@@ -169,27 +169,17 @@ def scored_chain(cases: Path) -> list[Row]:
         if entry.trained:
             lost += json.loads(_kept(entry).with_suffix(".json").read_text(encoding="utf-8"))
     graders = {who: workshop.scored(who) for who in sorted(examples)}
-    rows = [row for who in graders for row in rows_of(workshop, graders, who, examples[who])]
-    rows += [not_assessed(row, graders[row["patient"]]) for row in lost if row["patient"] in graders]
-    return rows
-
-
-def rows_of(workshop: Workshop, graders: Graders, who: str, examples: list[Example]) -> list[Row]:
-    """What is said of a patient's bodies: by the shipped decision, and by those of `grader_prevalence`.
-
-    The latter too are fitted on the other patients' crops with drawn errors, as the shipped one is.
-    """
-    grader = graders[who]
-    asked = {other: [one for one in workshop.questions(other) if one.simulated] for other in graders}
-    heard = {
-        other: evidence_of(graders[other], part, SEED_OF_POINTS)
-        for other, part in asked.items()
-        if part and other != who
-    }
-    own = _evidence(grader, examples)
-    rows = [row_of(*pair) for pair in zip(examples, said_of(grader, examples), strict=True)]
-    tell_by_both_cuts(rows, {**heard, who: own}, {**asked, who: examples}, who, grader.decision.reader_scale)
-    return rows
+    asked = {who: [one for one in workshop.questions(who) if one.simulated] for who in graders}
+    asked = {who: part for who, part in asked.items() if part}
+    drawn = {who: evidence_of(graders[who], part, SEED_OF_POINTS) for who, part in asked.items()}
+    rows: list[Row] = []
+    for who, grader in graders.items():
+        found = [row_of(*pair) for pair in zip(examples[who], said_of(grader, examples[who]), strict=True)]
+        # The others' crops have drawn errors, as those that the shipped decision was fitted on.
+        heard, bodies = drawn | {who: _evidence(grader, examples[who])}, asked | {who: examples[who]}
+        tell_by_both_cuts(found, heard, bodies, who, grader.decision.reader_scale)
+        rows += found
+    return rows + [not_assessed(row, graders[row["patient"]]) for row in lost if row["patient"] in graders]
 
 
 def _evidence(grader: TrainedGrader, examples: Sequence[Example]) -> Evidence:
