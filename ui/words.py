@@ -192,8 +192,7 @@ def heights(measured: Heights) -> str:
 
 def mean_of(reach: int, step_mm: float) -> str:
     """Returns what stands on a picture that is the mean of slices to either side; nothing for one slice."""
-    count = 2 * reach + 1
-    return f"Mean of {count * step_mm:.1f} mm, {count} slices" if reach else ""
+    return f"Mean of {(2 * reach + 1) * step_mm:.1f} mm" if reach else ""
 
 
 def refused(refusal: Refusal) -> str:

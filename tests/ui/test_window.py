@@ -284,7 +284,7 @@ def test_s_shows_the_mean_of_a_slab_and_says_so(window: MainWindow) -> None:
     assert canvas.overlay.texts.window.startswith("Bone W2000 L400   Mean of ")
     assert np.allclose(canvas.shown(), voxels[here - beside() : here + beside() + 1].mean(0))
     press(window, K.Key_S)
-    assert canvas.overlay.texts.window.endswith(f"{2 * beside() + 1} slices")
+    assert canvas.overlay.texts.window.endswith(f"{(2 * beside() + 1) * volume.spacing_mm[0]:.1f} mm")
     press(window, K.Key_Down)
     assert np.allclose(canvas.shown(), voxels[here + 1 - beside() : here + 2 + beside()].mean(0))
     press(window, K.Key_Up)
