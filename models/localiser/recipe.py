@@ -100,7 +100,8 @@ def card_of(name: str, sources: list[CaseSource], plan: Plan) -> ModelCard:
 
 NOTES = (
     "The demo case (LIDC-IDRI-0001) is among the training cases and counts in no evaluation of these weights. "
-    "Made by the recipe, ten to twenty minutes on one core. Known to fail: in short or narrow views "
+    "Tube, stack and level net were made before bodies of masks were measured anew: today's recipe (twelve minutes "
+    "on one core) gives slightly other ones, and the same points net. Known to fail: in short or narrow views "
     "names are often uncertain; a missing T12 is seen in less than half; which of the hard heights is wrong is "
     "known for two of three. Figures of patients left out: docs/localiser.md. Research use only. Not for "
     "diagnostic use."
