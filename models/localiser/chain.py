@@ -25,6 +25,10 @@ BEND_COST = 0.8
 BEND_SLACK = 0.25
 """Radians; L4, L5 and S1 do not lie in line."""
 GAP_COST = 0.75
+HIGH_DISC, FEWEST_DISCS = 1.4, 4
+"""A disc this many times as high as the median of the spine may hide a body; told from this many discs on."""
+DISC_REACH = 6
+"""How many columns beside the way from body to body a disc is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,21 @@ def _disc_between(upper: Peak, lower: Peak, disc: Picture) -> float:
     columns = np.round(upper.column + share * (lower.column - upper.column)).astype(int)
     rows, columns = rows.clip(0, disc.shape[0] - 1), columns.clip(0, disc.shape[1] - 1)
     return float(disc[rows, columns].max())
+
+
+def disc_extent(upper: Peak, lower: Peak, disc: Picture) -> float:
+    """How much of the way from one peak to the next is disc, in rows of the stack."""
+    rows = np.arange(round(upper.row), round(lower.row) + 1).clip(0, disc.shape[0] - 1)
+    middle = np.interp(rows, (upper.row, lower.row), (upper.column, lower.column)).round().astype(int)
+    near = (middle[:, None] + np.arange(-DISC_REACH, DISC_REACH + 1)).clip(0, disc.shape[1] - 1)
+    return float(disc[rows[:, None], near].max(1).sum())
+
+
+def too_high(discs: Float) -> NDArray[np.bool_]:
+    """Says of each disc of a spine, by its extent, whether it is so high that a broken body may hide in it."""
+    if len(discs) < FEWEST_DISCS:
+        return np.zeros(len(discs), bool)
+    return np.asarray(discs > HIGH_DISC * np.median(discs))
 
 
 def _turn_cost(upper: _Pair, lower: _Pair) -> float:

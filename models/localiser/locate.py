@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from models.localiser.chain import Chain, best_chain, peaks_of
+from models.localiser.chain import Chain, best_chain, disc_extent, peaks_of, too_high
 from models.localiser.curve import Curve, curve_through, framed
 from models.localiser.endplates import find_points
 from models.localiser.level_net import ELSEWHERE, LevelNet
@@ -36,6 +37,8 @@ UPSIDE_DOWN = (
     "trusted, export the study again"
 )
 UNUSUAL_COUNT = "this spine seems to have {}: count them yourself, and shift the names if that is wrong"
+MISSING_BODY = "a body must lie here but could not be placed"
+HIDDEN_BODY = "a broken body may lie here, taken for part of a disc"
 PASSES = 3
 """How often the line is read, each time along the bodies of the time before; the chain that scores best is kept."""
 SETTLED_MM = 1.5
@@ -65,12 +68,14 @@ class Nets:
 class Found:
     """A chain of body centres, and what it is worth (`Chain`).
 
-    Shapes: centres (n, 3) LPS mm; scores (n,); places (n,); sacrum (n + 1,).
+    Shapes: centres (n, 3) LPS mm; scores (n,); places (n,); discs (n - 1,), how much of the way to the next body is
+    disc, in rows; sacrum (n + 1,).
     """
 
     centres: Float
     scores: Float
     places: NDArray[np.intp]
+    discs: Float
     sacrum: Float
     worth: float
 
@@ -149,8 +154,9 @@ def _along(nets: Nets, volume: Volume, line: Curve) -> Found | None:
     if not len(scores) or scores.mean() < LOWEST_CHAIN:
         return None
     places = np.cumsum([link.steps for link in chain.links]) - chain.links[0].steps
+    discs = [disc_extent(above.peak, below.peak, maps.disc) for above, below in pairwise(chain.links)]
     signs = _sacral_signs(chain, stack, maps)
-    return Found(_centres(chain, stack, maps), scores, places, signs, chain.worth)
+    return Found(_centres(chain, stack, maps), scores, places, np.array(discs), signs, chain.worth)
 
 
 def _centres(chain: Chain, stack: Stack, maps: StackMaps) -> Float:
@@ -192,7 +198,11 @@ def _described(nets: Nets, volume: Volume, found: Found, naming: Naming) -> Loca
     final = find_points(nets.points, volume, found.centres)
     cut = cut_bodies(final, slice_distance_mm(volume))
     doubts = doubts_of(final, cut)
-    vertebrae, refusals = [], _missing(found, naming)
+    whole = ~cut & np.array([level is not None for level in naming.levels])
+    crowded = too_high(found.discs) & whole[:-1] & whole[1:] & (np.diff(found.places) == 1)
+    if crowded.any():
+        naming = replace(naming, probability=0.0)
+    vertebrae, refusals = [], _missing(found, naming, crowded)
     for k in kept:
         level = naming.levels[k]
         assert level is not None  # `kept` holds the named ones
@@ -227,6 +237,7 @@ def _near_named(found: Found, naming: Naming) -> tuple[Found, Naming]:
             centres=found.centres[near],
             scores=found.scores[near],
             places=found.places[near],
+            discs=found.discs[near.start : near.stop - 1] if named else found.discs[:0],
             sacrum=found.sacrum[near],
         ),
         replace(naming, levels=naming.levels[near]),
@@ -239,17 +250,12 @@ def _warnings(naming: Naming) -> tuple[str, ...]:
     return (*unsure, UNUSUAL_COUNT.format(naming.unusual)) if naming.unusual else unsure
 
 
-def _missing(found: Found, naming: Naming) -> list[Refusal]:
-    """One refusal for every body that must lie between two found ones."""
+def _missing(found: Found, naming: Naming, crowded: NDArray[np.bool_]) -> list[Refusal]:
+    """One refusal for every body that must, or may, lie between two found ones."""
     refusals = []
-    for k in np.flatnonzero(np.diff(found.places) > 1):
+    for k in np.flatnonzero((np.diff(found.places) > 1) | crowded):
         above, below = naming.levels[k], naming.levels[k + 1]
         if above is not None and below is not None:
-            refusals.append(
-                Refusal(
-                    f"between {above} and {below}",
-                    "a body must lie here but could not be placed",
-                    "look here yourself",
-                )
-            )
+            reason = HIDDEN_BODY if crowded[k] else MISSING_BODY
+            refusals.append(Refusal(f"between {above} and {below}", reason, "look here yourself"))
     return refusals

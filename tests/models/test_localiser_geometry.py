@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from models.localiser.chain import best_chain, peaks_of
+from models.localiser.chain import best_chain, disc_extent, peaks_of, too_high
 from models.localiser.curve import curve_through
 from models.localiser.spine_line import spine_line
 from models.localiser.straighten import STACK_COLUMNS, STACK_FRONT_MM, STACK_LEFT_MM, STACK_MM, sagittal_stack
@@ -111,6 +111,17 @@ def test_a_missing_body_leaves_a_gap_in_the_count() -> None:
     chain = best_chain(peaks_of(a_map(seen, [0.9] * 10), STACK_MM), discs_between(rows), STACK_MM).links
     assert [round(link.peak.row) for link in chain] == seen
     assert [link.steps for link in chain] == [1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
+
+
+def test_a_broken_body_taken_for_disc_makes_the_disc_too_high() -> None:
+    rows = [20.0 + 20 * k for k in range(8)]
+    disc = np.maximum(
+        discs_between(rows), a_map([88.0, 92.0], [0.9, 0.9])
+    )  # between the fourth and the fifth
+    links = best_chain(peaks_of(a_map(rows, [0.9] * 8), STACK_MM), disc, STACK_MM).links
+    extents = np.array([disc_extent(above.peak, below.peak, disc) for above, below in pairwise(links)])
+    assert too_high(extents).tolist() == [False] * 3 + [True] + [False] * 3
+    assert not too_high(extents[2:5]).any()  # of three discs none can be called too high
 
 
 def test_an_empty_map_gives_no_chain() -> None:
