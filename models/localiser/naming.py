@@ -21,7 +21,7 @@ Names = tuple[Level | None, ...]
 
 WEIGHT = 1.1
 """How much a body's look counts beside the sign of the sacrum and the rarity of a count."""
-SPREADS = ((Level.T2, 0.5), (Level.T10, 4.0), (Level.T12, 0.8), (Level.L5, 0.0))
+SPREADS = ((Level.T2, 0.35), (Level.T10, 4.0), (Level.T12, 0.8), (Level.L5, 0.0))
 """Up to which level a look may be wrong by how many levels. First rib, last rib and sacrum are anchors, the middle of
 the chest is none: what is wrong there is wrong by as much in all of it. Fitted, as `WEIGHT`, on patients left out."""
 CERTAIN = 0.9
