@@ -22,7 +22,7 @@ UNCLEAR_MM = 3.0
 DIFFER_MM = 1.5
 LOWEST_NOISE_HU, LOWEST_FALL_HU, FURTHEST_LEVEL_MM = 5.0, 5.0, 4.0
 PLAIN_MM, BY_CLARITY, BY_APART = 1.40, 0.143, 0.153
-UNRELIABLE_SHARE = 0.1
+UNRELIABLE_SHARE = 0.085
 """Heights that are uncertain by more than this share of themselves cannot tell a mild fracture from none."""
 
 
