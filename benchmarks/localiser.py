@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -118,9 +119,14 @@ def score_case(cases: Path, entry: CaseEntry, localiser: Localiser, left_out: st
     located = localiser.locate(volume)
     seconds, peak_gb = time.perf_counter() - began, _peak_gb()
     wanted = [body for body in truth.bodies if body.whole and body.level in ASSESSED]
-    pairs = _matched(wanted, list(located.vertebrae))
-    bodies = [_body_result(body, pairs.get(k)) for k, body in enumerate(wanted)]
-    taken = {id(found) for found in pairs.values()}
+    pairs = matched(
+        [body.centre_lps_mm for body in wanted], [found.centre_lps_mm for found in located.vertebrae]
+    )
+    bodies = [
+        _body_result(body, located.vertebrae[pairs[k]] if k in pairs else None)
+        for k, body in enumerate(wanted)
+    ]
+    taken = {id(located.vertebrae[k]) for k in pairs.values()}
     spare = [found for found in located.vertebrae if id(found) not in taken and found.whole]
     top = max(body.centre_lps_mm[2] for body in wanted)
     bottom = min(body.centre_lps_mm[2] for body in wanted)
@@ -163,20 +169,16 @@ def mask_bodies(cases: Path, results: list[dict[str, Any]]) -> dict[str, list[di
     return found
 
 
-def _matched(wanted: list[TrueBody], found: list[Vertebra]) -> dict[int, Vertebra]:
-    """Pairs true and found bodies, nearest first, within MATCH_MM; each is used once."""
-    if not wanted or not found:
+def matched(true: Sequence[Float] | Float, found: Sequence[Float]) -> dict[int, int]:
+    """Pairs true places (n, 3) and found ones, nearest first, within MATCH_MM; each is used once."""
+    if not len(true) or not found:
         return {}
-    true = np.array([body.centre_lps_mm for body in wanted])
-    own = np.array([body.centre_lps_mm for body in found])
-    away = np.linalg.norm(true[:, None] - own[None], axis=2)
-    pairs: dict[int, Vertebra] = {}
-    used: set[int] = set()
+    away = np.linalg.norm(np.asarray(true)[:, None] - np.asarray(found)[None], axis=2)
+    pairs: dict[int, int] = {}
     for flat in np.argsort(away, axis=None):
         k, j = divmod(int(flat), len(found))
-        if away[k, j] <= MATCH_MM and k not in pairs and j not in used:
-            pairs[k] = found[j]
-            used.add(j)
+        if away[k, j] <= MATCH_MM and k not in pairs and j not in pairs.values():
+            pairs[k] = j
     return pairs
 
 
