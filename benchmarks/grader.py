@@ -37,7 +37,7 @@ from models.grader.folds import Workshop
 from models.grader.stored import read_grader
 from models.grader.suggest import BUNDLED
 from models.grader.trained import TrainedGrader, loaded_net, say
-from models.grader.view import misplaced
+from models.grader.view import LOCALISER_ERROR, misplaced
 from models.localiser.truth import CASES
 from models.simulate import Deformity, field_of
 from models.train_grader import OWN_MARKS, read_asked, read_bank, say_step
@@ -161,7 +161,7 @@ def scored(grader: TrainedGrader, examples: Sequence[Example], seed: int) -> lis
     """Scores examples whose points are as wrong as a localiser's."""
     if not examples:
         return []
-    crops = misplaced([one.crop for one in examples], np.random.default_rng(seed), grader.config.points)
+    crops = misplaced([one.crop for one in examples], np.random.default_rng(seed), LOCALISER_ERROR)
     moved = [replace(one, crop=crop) for crop, one in zip(crops, examples, strict=True)]
     return [row_of(*pair) for pair in zip(moved, said_of(grader, moved), strict=True)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from models.grader.decision import Decision, Evidence, fit_decision, natural_weights
 from models.grader.examples import Example, Shares, shares_of_loss
 from models.grader.trained import TrainedGrader, loaded_net, say
-from models.grader.view import misplaced
+from models.grader.view import LOCALISER_ERROR, misplaced
 
 FEWEST = 20
 """Fewer healthy or fractured bodies than this say too little to move a decision."""
@@ -52,7 +52,7 @@ def shares_as_read(example: Example, reader_scale: float) -> Shares:
 
 
 def evidence_of(trained: TrainedGrader, examples: Sequence[Example], seed: int) -> Evidence:
-    """Runs a network on examples whose points are as wrong as a localiser's."""
+    """Runs a network on examples whose points are as wrong as those of a localiser that had left the patient out."""
     rng = np.random.default_rng(seed)
-    crops = misplaced([one.crop for one in examples], rng, trained.config.points) if examples else []
+    crops = misplaced([one.crop for one in examples], rng, LOCALISER_ERROR) if examples else []
     return say(loaded_net(trained), crops).evidence

@@ -100,6 +100,11 @@ class PointError:
     wall_mm: float = 3.0
 
 
+LOCALISER_ERROR = PointError(single_mm=0.99, plate_mm=0.08, along_mm=1.27, wall_mm=3.14)
+"""How wrong localisers that had left the patient out are (`benchmarks/point_errors.py`): decisions are fitted, and
+graders asked, with it. Networks are trained with the larger one of their settings."""
+
+
 def plain_views(crops: Sequence[Crop]) -> Views:
     """Returns the views that inference uses."""
     centre = np.stack([crop.view() for crop in crops])
