@@ -1,4 +1,8 @@
-"""Scans in which one body is broken: real CT of a patient, resampled once through the fields of `models.simulate`."""
+"""Scans in which one body is broken: real CT of a patient, resampled once through the fields of `models.simulate`.
+
+A field draws out a scan's own blur with the disc, so that what was scanned in thick slices looks less sharp than a
+broken body in such slices is. Thin slices may be broken and then averaged to thick ones, as a scanner would have.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from models.grader.examples import LARGEST_LOSS_PERCENT, TRIES, deformed_crop
 from models.simulate import Field, healthy_places
 from models.simulated_outcome import Outcome, outcome_of
 from vfscreen.findings import Vertebra
-from vfscreen.volume import Volume, plane_points, sample
+from vfscreen.volume import Volume, anatomical_axes, plane_points, sample, slice_distance_mm
 
 Float = NDArray[np.float64]
 
@@ -96,3 +100,16 @@ def deformed_scan(volume: Volume, fields: Sequence[Field], places: Float) -> Vol
     healthy, _ = healthy_places(fields, plane_points(affine[:3, 3], axes, shape, tuple(map(float, steps))))
     hu = np.round(sample(volume, healthy)).clip(-1024, 3071)
     return Volume(np.ascontiguousarray(hu.astype(np.int16)), affine)
+
+
+def thickened(volume: Volume, slice_mm: float) -> Volume:
+    """Averages slices across the patient's long axis until they are about this thick; what is over is cut."""
+    axis = anatomical_axes(volume.affine)[0][2]
+    together = max(1, round(slice_mm / slice_distance_mm(volume)))
+    count = volume.shape[axis] // together
+    kept = np.moveaxis(volume.voxels, axis, 0)[: count * together].astype(np.float32)
+    mean = kept.reshape(count, together, *kept.shape[1:]).mean(1)
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, axis] * (together - 1) / 2
+    affine[:3, axis] *= together
+    return Volume(np.ascontiguousarray(np.moveaxis(np.round(mean).astype(np.int16), 0, axis)), affine)
