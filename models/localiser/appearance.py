@@ -1,4 +1,4 @@
-"""Changes how a CT looks without moving anything: noise, blur, contrast, kernels, thick slices."""
+"""Changes how a CT looks without moving anything: noise, blur, contrast, kernels."""
 
 from __future__ import annotations
 
